@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The import directions of this project: whoever is not named here may not be imported.
+# Test files of a package may import what the package may, and besides: testify, testdata, authtest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+module=github.com/bearergate/bearergate
+jwt=github.com/golang-jwt/jwt/v5
+oauth2=golang.org/x/oauth2
+testify='github.com/stretchr/testify/assert github.com/stretchr/testify/require'
+
+# folder -> what its non-test files may import besides the standard library
+declare -A may=(
+  [testdata]=''
+  [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset"
+  [middleware]="$jwt $module/jwks"
+  [middleware/authclient]="$oauth2"
+  [middleware/authtest]="$jwt $module/jwks $module/middleware"
+  [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt"
+  [authserver/storetest]="$module/authserver $testify"
+  [authserver/boltstore]="go.etcd.io/bbolt $module/authserver $module/jwks"
+)
+# what test files may import on top
+declare -A tests=(
+  [middleware]="$module/middleware/authtest"
+  [authserver]="$module/authserver/storetest $module/middleware/authclient $module/middleware/authtest $oauth2"
+  [authserver/boltstore]="$module/authserver/storetest $module/jwks"
+)
+
+bad=0
+check() { # folder kind allowed imports...
+  local folder=$1 kind=$2 allowed=" $3 "; shift 3
+  local import
+  for import in "$@"; do
+    case $import in
+      "$module/$folder" | C) continue ;;
+      *.*/*) ;;                       # a first element with a dot is not the standard library
+      *) continue ;;
+    esac
+    if [[ $allowed != *" $import "* ]]; then
+      echo "imports.sh: $folder ($kind) may not import $import" >&2
+      bad=1
+    fi
+  done
+}
+
+while read -r path; do
+  folder=${path#"$module"}; folder=${folder#/}
+  case $folder in examples | examples/*) continue ;; esac   # the examples may import everything
+  if [[ -z ${may[$folder]+known} ]]; then
+    echo "imports.sh: $folder is a new package: say in .ci/imports.sh what it may import" >&2
+    bad=1
+    continue
+  fi
+  # shellcheck disable=SC2046 # import paths hold no spaces
+  check "$folder" code "${may[$folder]}" $(go list -f '{{join .Imports " "}}' "./$folder")
+  # shellcheck disable=SC2046
+  check "$folder" tests "${may[$folder]} ${tests[$folder]-} $testify $module/testdata" \
+    $(go list -f '{{join .TestImports " "}} {{join .XTestImports " "}}' "./$folder")
+done < <(go list ./...)
+
+allowed='^(middleware|jwks|authserver|examples|testdata|go\.mod|go\.sum|README\.md|LICENSE|SECURITY\.md|CONTRIBUTING\.md|CHANGELOG\.md|\.golangci\.yml|\.ci|\.gitignore|\.gitattributes)$'
+while read -r entry; do
+  echo "imports.sh: $entry does not belong at the top level" >&2
+  bad=1
+done < <(git ls-files | cut -d/ -f1 | sort -u | grep -Ev "$allowed" || true)
+
+exit $bad
