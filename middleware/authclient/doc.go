@@ -1,0 +1,2 @@
+// Package authclient is the client half of the 401.
+package authclient
