@@ -1,0 +1,54 @@
+// Package middleware judges JWT access tokens in front of HTTP handlers, and without HTTP too.
+//
+// Start with [NewConfig] and [New]:
+//
+//	cfg := middleware.NewConfig("https://issuer.example", "api1")
+//	auth, err := middleware.New(cfg)
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer auth.Close()
+//	mux.Handle("GET /identity", auth.Handler(identity))
+//	mux.Handle("POST /orders", auth.Require("orders:write")(orders))
+//
+// A handler needs one type, [Token], and two functions: [FromContext] for the token that was accepted and [Claims] for
+// its claims in a struct of the handler's own. Where there is no HTTP (gRPC, queues, websockets), [NewValidator] gives
+// the same judgement over a string; [Validator.Validate] is the only place where a token is judged.
+//
+// # What is judged, and in which order
+//
+// Cheap checks stand before dear ones, and nothing unauthenticated reaches the network before step 5:
+//
+//  1. the size, three non-empty segments, strict base64url without padding, line breaks or stray bits (RFC 7515 §2);
+//  2. (kept free for a cache of verified tokens);
+//  3. the header: one JSON object without duplicate members, alg on the allow-list, typ acceptable, no crit and no b64,
+//     kid a short string; jku, x5u, jwk and x5c are never read (RFC 8725 §3.1, §3.10);
+//  4. the payload: one JSON object without duplicate members or case-folded twins of registered names; iss is known,
+//     aud is ours, exp, nbf and iat hold;
+//  5. the key, by issuer, kid, key type, curve, alg, use and key_ops;
+//  6. the signature, by golang-jwt, over the same bytes;
+//  7. the claims that the profile and the issuer's configuration require;
+//  8. the caller's own [Config.Check].
+//
+// # What is answered
+//
+// Every refusal belongs to one class, which decides the answer, wraps the cause (golang-jwt's own errors, so that
+// errors.Is(err, jwt.ErrTokenExpired) works) and has a stable word for logs and metrics, see [Reason].
+//
+//	ErrNoToken                    401, a challenge without an error code
+//	ErrInvalidRequest             400 error="invalid_request"
+//	ErrInvalidToken               401 error="invalid_token": what makes a client refresh
+//	ErrInsufficientAuthentication 401 error="insufficient_user_authentication" (RFC 9470)
+//	ErrInsufficientScope          403 error="insufficient_scope", scope="…"
+//	ErrKeysUnavailable            503 and Retry-After: the client's token may be fine
+//	ErrCheckUnavailable           503 and Retry-After
+//
+// # Testing
+//
+// Package authtest, beside this one, is an issuer in one line inside your own tests.
+//
+// # Compatibility
+//
+// Reasons, error classes and the defaults of [NewConfig] are part of the promise of the module's version; the texts of
+// errors are not.
+package middleware
