@@ -1,0 +1,136 @@
+package authserver
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Rotation says when a refresh answers with a new refresh token.
+type Rotation string
+
+const (
+	RotateAlways      Rotation = "always"      // every time: the default, and the only one that finds a stolen token
+	RotateNearExpiry  Rotation = "near_expiry" // once 70 % of the idle lifetime have passed; the same token before that
+	RotateNever       Rotation = "never"       // the same token always; confidential clients only
+	grantCode                  = "authorization_code"
+	grantRefresh               = "refresh_token"
+	grantCredentials           = "client_credentials"
+	nearExpiryPercent          = 70
+)
+
+// Client is one application that may ask for tokens. It can be read from JSON; lifetimes are strings like "60s" there.
+//
+// A client with Secrets authenticates with client_secret_basic or client_secret_post, one with Keys or JWKS with
+// private_key_jwt, one with neither is public.
+type Client struct {
+	// ID is required.
+	ID   string `json:"client_id"`
+	Name string `json:"client_name,omitempty"` // shown on the login page
+	// Secrets that are valid now; several make a rotation possible.
+	Secrets []Secret `json:"secrets,omitempty"`
+	// JWKS is a JSON Web Key Set of public keys for private_key_jwt.
+	JWKS json.RawMessage `json:"jwks,omitempty"`
+	// Grants: authorization_code, refresh_token, client_credentials.
+	Grants []string `json:"grant_types"`
+	// RedirectURIs are compared byte by byte. Native additionally lets the port of http://127.0.0.1, http://[::1] and
+	// http://localhost URIs vary (RFC 8252 section 7.3).
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	Native                 bool     `json:"native,omitempty"`
+	// Scopes that the client may ask for. Refresh tokens need offline_access here, in the request, and refresh_token in Grants.
+	Scopes []string `json:"scopes,omitempty"`
+	// Origins of browser applications that may read the answers of the token, revocation and userinfo endpoints (CORS).
+	Origins []string `json:"allowed_origins,omitempty"`
+	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens.
+	Serves []string `json:"serves,omitempty"`
+	// DangerouslyOptionalPKCE lets the client start a code flow without PKCE: whoever gets hold of a code, from a log or a
+	// referrer, needs only the client's secret besides. Only for confidential clients that cannot do better.
+	DangerouslyOptionalPKCE bool `json:"dangerously_optional_pkce,omitempty"`
+
+	// Overrides of the server's settings; the zero value means the server's.
+	AccessTokenLifetime  time.Duration  `json:"-"`
+	RefreshTokenLifetime time.Duration  `json:"-"`
+	RefreshIdleLifetime  time.Duration  `json:"-"`
+	RefreshGrace         *time.Duration `json:"-"`
+	Rotation             Rotation       `json:"rotation,omitempty"`
+}
+
+// Secret is a client secret at rest: not the secret, but what [HashSecret] made of it.
+type Secret struct {
+	Hash string `json:"hash"`
+	// ExpiresAt, if set, is when the secret stops to work.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+const secretPrefix = "sha256:"
+
+// HashSecret returns the form in which a client secret is kept. It is SHA-256 without salt: right for generated secrets of 128
+// bits and more, which cannot be guessed, and wrong for passwords that people choose; those take [HashPassword].
+func HashSecret(secret string) Secret {
+	sum := sha256.Sum256([]byte(secret))
+	return Secret{Hash: secretPrefix + base64.RawURLEncoding.EncodeToString(sum[:])}
+}
+
+// matches compares in constant time.
+func (s Secret) matches(secret string, now time.Time) bool {
+	same := subtle.ConstantTimeCompare([]byte(s.Hash), []byte(HashSecret(secret).Hash)) == 1
+	return same && (s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt))
+}
+
+// valid tells whether Hash is something HashSecret could have returned.
+func (s Secret) valid() bool {
+	enc, ok := strings.CutPrefix(s.Hash, secretPrefix)
+	if !ok {
+		return false
+	}
+	sum, err := base64.RawURLEncoding.DecodeString(enc)
+	return err == nil && len(sum) == sha256.Size
+}
+
+// UnmarshalJSON reads a client; unknown members are refused, so that a misspelt setting does not go unnoticed.
+func (c *Client) UnmarshalJSON(data []byte) error {
+	type plain Client
+	in := struct {
+		*plain
+		Access  *jsonDuration `json:"access_token_lifetime"`
+		Refresh *jsonDuration `json:"refresh_token_lifetime"`
+		Idle    *jsonDuration `json:"refresh_idle_lifetime"`
+		Grace   *jsonDuration `json:"refresh_grace"`
+	}{plain: (*plain)(c)}
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		return fmt.Errorf("authserver: client %q: %w", c.ID, err)
+	}
+	for dst, src := range map[*time.Duration]*jsonDuration{
+		&c.AccessTokenLifetime: in.Access, &c.RefreshTokenLifetime: in.Refresh, &c.RefreshIdleLifetime: in.Idle,
+	} {
+		if src != nil {
+			*dst = time.Duration(*src)
+		}
+	}
+	if in.Grace != nil {
+		grace := time.Duration(*in.Grace)
+		c.RefreshGrace = &grace
+	}
+	return nil
+}
+
+// jsonDuration reads "90s" and the like.
+type jsonDuration time.Duration
+
+func (d *jsonDuration) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return errors.New(`a lifetime is a string such as "60s" or "720h"`)
+	}
+	v, err := time.ParseDuration(text)
+	*d = jsonDuration(v)
+	return err
+}

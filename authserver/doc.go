@@ -1,0 +1,38 @@
+// Package authserver is an OAuth 2.0 authorization server and a small OpenID provider in one [http.Handler].
+//
+// Start with [NewConfig], name the clients, the users and the resources, and mount what [New] returns:
+//
+//	cfg := authserver.NewConfig("https://login.example")
+//	cfg.Resources = map[string][]string{"api1": {"api1"}}
+//	cfg.Clients = []authserver.Client{{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, …}}
+//	cfg.Users = users // NewUserList, or your own
+//	srv, err := authserver.New(cfg)
+//	http.ListenAndServe(":5000", srv)
+//
+// # What it hands out
+//
+// Access tokens are JWTs by RFC 9068 (typ at+jwt), signed by a [jwks.Rotator], short-lived (5 minutes). Refresh tokens are
+// opaque, long-lived and rotated at every use. ID tokens are there when the scope has openid. Grants: authorization_code
+// with PKCE S256, refresh_token, client_credentials; nothing implicit, no password grant.
+//
+// # Refresh tokens
+//
+// All refresh tokens that descend from one grant are a family, and a family is one row of the [Store], however often it is
+// refreshed. A refresh token carries the family's id, a generation and an HMAC; nothing token-shaped is at rest, and the
+// successor of a token can be computed again. So a double submit is harmless: within [Config].RefreshGrace everyone who
+// presents a superseded token gets the same current one. After the grace a superseded token ends its family, because then
+// either the client or a thief holds a copy.
+//
+// Everything that can fail — client, scope, user, signing — is done before the one atomic step of the store. A failed request
+// never spends a token or a code.
+//
+// # What it does not do
+//
+// No implicit, hybrid, password or device grant, no dynamic registration, no consent page, no DPoP. The built-in login form is
+// demo-grade: an application with its own accounts sets [Config].Login.
+//
+// # Sizes
+//
+// A refresh token and a code are 76 bytes long. An access token with the claims of this package stays under 2 KiB as long as
+// subject, client id and scopes are of usual length. Request bodies are limited to 64 KiB.
+package authserver

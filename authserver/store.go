@@ -1,0 +1,93 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors of a [Store]. A store returns them bare or wrapped; the server uses [errors.Is]. Any other error means that the
+// outcome is unknown, and is answered with 503 and Retry-After.
+var (
+	// ErrNotFound says that there is no such grant, client or user.
+	ErrNotFound = errors.New("authserver: not found")
+	// ErrConflict says that the row no longer is as the step expected it, and that nothing was changed.
+	ErrConflict = errors.New("authserver: conflict")
+)
+
+// Store keeps grants. Every method is atomic and durable by contract: when it returns nil its effect has happened, is seen
+// by every later call on any connection to the same data, and has happened as a whole; when it returns [ErrConflict] or
+// [ErrNotFound] nothing has happened. All methods may be called concurrently. Time is always an argument, never the
+// store's own clock, and is in UTC and whole milliseconds.
+//
+// The executable form of this contract is package storetest.
+type Store interface {
+	// Create adds a grant. ErrConflict: the id is taken.
+	Create(ctx context.Context, g Grant) error
+
+	// Grant returns the row as it is now, revoked or expired rows too until they are swept. ErrNotFound: there is none.
+	// The caller owns what it gets.
+	Grant(ctx context.Context, id string) (Grant, error)
+
+	// Advance is the one step that spends a code or a refresh token. It changes the row if, and only if, the row is not
+	// revoked, has not expired at step.Now and its Generation is step.From; otherwise it returns ErrConflict (or
+	// ErrNotFound). See [Step] for what it changes.
+	Advance(ctx context.Context, step Step) error
+
+	// Grants returns up to limit grants that match, revoked and expired ones left out (expiry judged at now), newest first
+	// by CreatedAt. limit 0: all.
+	Grants(ctx context.Context, sel Selector, now time.Time, limit int) ([]Grant, error)
+
+	// Revoke marks every matching grant that is not revoked yet and returns how many those were. An empty selector is an
+	// error, not everything.
+	Revoke(ctx context.Context, sel Selector, reason string, now time.Time) (int, error)
+
+	// Once remembers key until the given time. ErrConflict: it is remembered already. It keeps client assertions from
+	// being used twice.
+	Once(ctx context.Context, key string, now, until time.Time) error
+
+	// Sweep deletes up to limit rows and keys that nothing can need any more (see [Grant.Disposable]) and returns how many.
+	// It must not hold up other calls for longer than one of them takes.
+	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Step says what [Store.Advance] does.
+type Step struct {
+	// ID names the row, From the generation that it must have.
+	ID   string
+	From uint32
+	// To is the row's generation afterwards. When it differs from From, Now is appended to History (of which the newest
+	// [HistoryLength] are kept) and Replays becomes 0.
+	To  uint32
+	Now time.Time
+	// IdleExpiresAt is set unless it is zero.
+	IdleExpiresAt time.Time
+	// AccessExpiresAt is set if it is later than the row's.
+	AccessExpiresAt time.Time
+	// Replay adds one to Replays.
+	Replay bool
+}
+
+// Selector picks grants: all fields that are not empty must match.
+type Selector struct {
+	ID        string
+	Subject   string
+	ClientID  string
+	SessionID string
+	// Except leaves one grant out.
+	Except string
+}
+
+// IsZero tells whether the selector names nothing, so that it would match everything.
+func (s Selector) IsZero() bool {
+	return s.ID == "" && s.Subject == "" && s.ClientID == "" && s.SessionID == ""
+}
+
+// Match tells whether g is one of those that the selector picks.
+func (s Selector) Match(g *Grant) bool {
+	return (s.ID == "" || s.ID == g.ID) &&
+		(s.Subject == "" || s.Subject == g.Subject) &&
+		(s.ClientID == "" || s.ClientID == g.ClientID) &&
+		(s.SessionID == "" || s.SessionID == g.SessionID) &&
+		(s.Except == "" || s.Except != g.ID)
+}
