@@ -1,26 +1,72 @@
 package jwks
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
 
-// Set is a fixed set of keys.
-type Set struct{}
-
-// Skipped is a key of a document that could not be used.
-type Skipped struct {
-	ID     string
-	Reason string
+// Set is a fixed set of keys: for tests, for offline use, for an issuer whose keys come by another way than HTTP. It
+// never changes and is safe for concurrent use.
+type Set struct {
+	snapshot *snapshot
+	skipped  []Skipped
 }
 
-// NewSet makes a Set.
-func NewSet(keys ...*Key) (*Set, error) { return &Set{}, nil }
-
-// Parse reads a key set document.
-func Parse(document []byte) (*Set, error) { return &Set{}, nil }
-
-// Skipped lists what Parse left out.
-func (s *Set) Skipped() []Skipped { return nil }
-
-// Lookup implements [KeySource].
-func (s *Set) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
-	return nil, ErrKeyNotFound
+// NewSet makes a Set of one or more keys. Several may share a kid, at most 8.
+func NewSet(keys ...*Key) (*Set, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("jwks: a set needs a key")
+	}
+	var entries []entry
+	perKid := map[string]int{}
+	for i, k := range keys {
+		if k == nil || k.public == nil {
+			return nil, fmt.Errorf("jwks: key %d of the set was not made by NewKey", i)
+		}
+		e, err := entryFor(k)
+		if err == nil {
+			err = admit(entries, e, perKid)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("jwks: key %q: %w", k.id, err)
+		}
+		perKid[k.id]++
+		entries = append(entries, e)
+	}
+	return &Set{snapshot: newSnapshot(entries)}, nil
 }
+
+// Parse reads a key set document (RFC 7517, section 5), by the rules of [Remote]: a key that cannot be used is skipped
+// alone and told by Skipped; a document without one usable key is an error that says why.
+func Parse(document []byte) (*Set, error) {
+	entries, skipped, err := parseDocument(document)
+	if err != nil {
+		return nil, fmt.Errorf("jwks: %w", err)
+	}
+	return &Set{snapshot: newSnapshot(entries), skipped: skipped}, nil
+}
+
+// Lookup implements [KeySource]. It fails only with ErrKeyNotFound.
+func (s *Set) Lookup(_ context.Context, kid, alg string) ([]*Key, error) {
+	if keys := s.snapshot.find(kid, alg); keys != nil {
+		return keys, nil
+	}
+	if err := checkAlgorithm(alg); err != nil {
+		return nil, err
+	}
+	if err := s.snapshot.hopeless(kid, alg); err != nil {
+		return nil, err
+	}
+	return nil, notFound(kid)
+}
+
+// Keys lists the keys in the order they were given.
+func (s *Set) Keys() []*Key { return slices.Clone(s.snapshot.keys) }
+
+// Skipped lists what Parse left out, and why.
+func (s *Set) Skipped() []Skipped { return slices.Clone(s.skipped) }
+
+// MarshalJSON writes the set as a key set document that [Parse] reads.
+func (s *Set) MarshalJSON() ([]byte, error) { return formatDocument(s.snapshot.keys) }

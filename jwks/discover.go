@@ -1,0 +1,131 @@
+package jwks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// rediscoverAfter is how long a discovered address is good for. A failure to fetch the key set ends it earlier.
+const rediscoverAfter = 24 * time.Hour
+
+// discover finds the key set's address, if it is not known or has to be asked for again. An address that is known stays
+// in use when the asking fails: an outage of the document must not become one of the keys.
+func (f *fetcher) discover(ctx context.Context) error {
+	known := f.keysURL != ""
+	if f.cfg.URL != "" || known && !f.rediscover && time.Since(f.discoveredAt) < rediscoverAfter {
+		return nil
+	}
+	found, err := f.findKeySet(ctx)
+	if err != nil {
+		if known && ctx.Err() == nil {
+			f.discoveredAt = time.Now()
+			return nil
+		}
+		return fmt.Errorf("jwks: discovery of %s: %w", shown(f.cfg.Issuer), err)
+	}
+	if found != f.keysURL {
+		f.etag, f.lastModified = "", ""
+	}
+	f.keysURL, f.discoveredAt, f.rediscover = found, time.Now(), false
+	return nil
+}
+
+// findKeySet asks one address after the other, the one that answered last time first.
+func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
+	addresses := discoveryURLs(f.cfg.Issuer)
+	var problem error
+	for i := range addresses {
+		n := (f.form + i) % len(addresses)
+		found, next, err := f.askForKeySet(ctx, addresses[n])
+		if err == nil {
+			f.form = n
+			return found, nil
+		}
+		err = fmt.Errorf("%s: %w", shown(addresses[n]), err)
+		if !next {
+			return "", err
+		}
+		// A document that is there but wrong says more than one that is not there.
+		if problem == nil || errors.Is(problem, errNoDocument) && !errors.Is(err, errNoDocument) {
+			problem = err
+		}
+	}
+	return "", problem
+}
+
+var errNoDocument = errors.New("no metadata document")
+
+// askForKeySet reads one metadata document; next says whether another address may have a better one. A server that cannot
+// be reached or is failing is not asked for the other documents as well.
+func (f *fetcher) askForKeySet(ctx context.Context, address string) (found string, next bool, err error) {
+	res, err := f.get(ctx, address, http.Header{"Accept": {"application/json"}})
+	if err != nil {
+		return "", false, err
+	}
+	if res.status >= 400 && res.status < 500 && res.status != http.StatusTooManyRequests {
+		return "", true, fmt.Errorf("status %d: %w", res.status, errNoDocument)
+	}
+	if err := res.checkJSON(); err != nil {
+		return "", res.status == http.StatusOK, err
+	}
+	found, err = parseDiscovery(res.body, f.cfg.Issuer, f.cfg.AllowInsecureHTTP)
+	return found, true, err
+}
+
+// discoveryURLs lists where an issuer's metadata may be: where OpenID Connect Discovery 1.0, section 4, appends it, where
+// RFC 8414, section 3, inserts it, and the two other combinations, which are in use for issuers with a path.
+func discoveryURLs(issuer string) []string {
+	const oidc, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
+	issuer = strings.TrimSuffix(issuer, "/")
+	scheme, rest, _ := strings.Cut(issuer, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	origin := scheme + "://" + host
+	if path == "" {
+		return []string{origin + oidc, origin + oauth}
+	}
+	return []string{issuer + oidc, origin + oauth + "/" + path, origin + oidc + "/" + path, issuer + oauth}
+}
+
+// parseDiscovery takes jwks_uri from a metadata document of exactly this issuer. If the document could speak for another
+// issuer, that one could sign for this (RFC 8414, section 3.3).
+func parseDiscovery(document []byte, issuer string, insecure bool) (string, error) {
+	object, err := parseObject(document)
+	if err != nil {
+		return "", err
+	}
+	named, err := text(object, "issuer")
+	if err != nil || named == "" {
+		return "", errors.New("the document names no issuer")
+	}
+	if named != issuer {
+		if strings.TrimSuffix(named, "/") == strings.TrimSuffix(issuer, "/") {
+			return "", fmt.Errorf("the document's issuer %q differs from the configured %q only by a trailing slash: configure it as the document has it", clip200(named), clip200(issuer))
+		}
+		return "", fmt.Errorf("the document's issuer is %q, not %q", clip200(named), clip200(issuer))
+	}
+	return parseKeySetURL(object, issuer, insecure)
+}
+
+func parseKeySetURL(object map[string]json.RawMessage, issuer string, insecure bool) (string, error) {
+	address, err := text(object, "jwks_uri")
+	if err != nil || address == "" {
+		return "", errors.New("the document has no jwks_uri")
+	}
+	to, err := checkURL(address, insecure)
+	if err == nil {
+		var from *url.URL
+		if from, err = url.Parse(issuer); err == nil {
+			err = checkStep(from, to, insecure)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("jwks_uri %s: %w", shown(address), err)
+	}
+	return address, nil
+}

@@ -1,0 +1,110 @@
+package jwks
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+const (
+	// The largest real key sets have some dozens of keys. The bounds keep a broken or hostile document from costing
+	// memory (reasons) or time (a token that is tried with every key of one kid).
+	maxKeys       = 1000
+	maxKeysPerKid = 8
+)
+
+// Skipped is a key that a document holds and that is not used.
+type Skipped struct {
+	ID     string // its kid, as far as it could be read; cut after 64 bytes
+	Reason string // why, in words: `unsupported kty "AKP"`, `use "enc", not "sig"`, …
+}
+
+// parseDocument reads an RFC 7517 key set. A key that cannot be used is skipped alone (RFC 7517, section 5). Not one
+// usable key is an error: it is what an issuer's outage looks like, and nothing can be verified with it anyhow.
+func parseDocument(document []byte) ([]entry, []Skipped, error) {
+	object, err := parseObject(document)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, ok := object["keys"]
+	if !ok {
+		return nil, nil, errors.New(`not a key set: no "keys"`)
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil || all == nil {
+		return nil, nil, errors.New(`not a key set: "keys" is not an array`)
+	}
+	if len(all) > maxKeys {
+		return nil, nil, fmt.Errorf("the key set has %d keys, more than %d", len(all), maxKeys)
+	}
+	var entries []entry
+	var skipped []Skipped
+	perKid := map[string]int{}
+	for _, raw := range all {
+		e, id, err := parseJWK(raw)
+		if err == nil {
+			err = admit(entries, e, perKid)
+		}
+		if err != nil {
+			skipped = append(skipped, Skipped{ID: clip(id), Reason: err.Error()})
+			continue
+		}
+		perKid[id]++
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil, skipped, noUsableKey(skipped)
+	}
+	return entries, skipped, nil
+}
+
+func admit(entries []entry, e entry, perKid map[string]int) error {
+	if e.key.id != "" && perKid[e.key.id] >= maxKeysPerKid {
+		return fmt.Errorf("more than %d keys with this kid", maxKeysPerKid)
+	}
+	if perKid[e.key.id] == 0 {
+		return nil
+	}
+	for _, o := range entries {
+		if o.key.same(e.key) {
+			return errors.New("the same key again")
+		}
+	}
+	return nil
+}
+
+func noUsableKey(skipped []Skipped) error {
+	if len(skipped) == 0 {
+		return errors.New("no usable key: the key set is empty")
+	}
+	return fmt.Errorf("no usable key: %d skipped, the first (kid %q): %s", len(skipped), skipped[0].ID, skipped[0].Reason)
+}
+
+// parseObject reads exactly one JSON object, with nothing after it.
+func parseObject(document []byte) (map[string]json.RawMessage, error) {
+	if trimmed := bytes.TrimLeft(document, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return nil, errors.New("not a JSON object")
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(document, &object); err != nil {
+		return nil, errors.New("not valid JSON")
+	}
+	return object, nil
+}
+
+// formatDocument writes the key set that publishes keys.
+func formatDocument(keys []*Key) ([]byte, error) {
+	set := struct {
+		Keys []publicJWK `json:"keys"`
+	}{Keys: make([]publicJWK, 0, len(keys))}
+	for _, k := range keys {
+		jwk, err := newPublicJWK(k.public)
+		if err != nil {
+			return nil, err
+		}
+		jwk.ID, jwk.Use, jwk.Algorithm = k.id, "sig", k.algorithm
+		set.Keys = append(set.Keys, jwk)
+	}
+	return json.Marshal(set)
+}

@@ -1,0 +1,186 @@
+package jwks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// entry is a key together with what keyfunc selects it by.
+type entry struct {
+	key *Key
+	jwk jwkset.JWK
+}
+
+// privateMembers are the members of RFC 7518, sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and of the AKP keys that hold
+// a secret. A published secret is nobody's secret: whoever read the document can sign with it.
+var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+// parseJWK reads one key of a document. Its error is the reason why the key is skipped; id is as far known.
+//
+// The certificate members x5c, x5t, x5t#S256 and x5u are not read: no trust is taken from them here, and a broken one is
+// no reason to lose a good key. The members are looked up by their exact names, which a struct of encoding/json would
+// not do ("KTY" would do for "kty").
+func parseJWK(raw json.RawMessage) (e entry, id string, err error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
+		return entry{}, "", errors.New("not a JSON object")
+	}
+	if id, err = text(m, "kid"); err != nil {
+		return entry{}, "", err
+	}
+	kty, err := text(m, "kty")
+	if err != nil {
+		return entry{}, id, err
+	}
+	switch kty {
+	case "RSA", "EC", "OKP":
+	case "":
+		return entry{}, id, errors.New("no kty")
+	case "oct":
+		return entry{}, id, errors.New("symmetric key (kty oct)")
+	default:
+		return entry{}, id, fmt.Errorf("unsupported kty %q", clip(kty))
+	}
+	for _, name := range privateMembers {
+		if !blank(m[name]) {
+			return entry{}, id, fmt.Errorf("private member %q", name)
+		}
+	}
+	if err := checkUse(m); err != nil {
+		return entry{}, id, err
+	}
+	alg, err := text(m, "alg")
+	if err != nil {
+		return entry{}, id, err
+	}
+	if _, ok := algorithms[alg]; alg != "" && !ok {
+		return entry{}, id, fmt.Errorf("unsupported alg %q", clip(alg))
+	}
+	e, err = newEntry(m, kty, alg, id)
+	return e, id, err
+}
+
+func newEntry(m map[string]json.RawMessage, kty, alg, id string) (entry, error) {
+	marshal := jwkset.JWKMarshal{KTY: jwkset.KTY(kty), ALG: jwkset.ALG(alg), KID: id}
+	crv := ""
+	for _, member := range []struct {
+		name string
+		into *string
+	}{{"crv", &crv}, {"n", &marshal.N}, {"e", &marshal.E}, {"x", &marshal.X}, {"y", &marshal.Y}} {
+		s, err := text(m, member.name)
+		if err != nil {
+			return entry{}, err
+		}
+		*member.into = s
+	}
+	switch {
+	case kty == "EC" && !slices.Contains([]string{"P-256", "P-384", "P-521"}, crv),
+		kty == "OKP" && crv != "Ed25519":
+		return entry{}, fmt.Errorf("unsupported crv %q", clip(crv))
+	}
+	marshal.CRV = jwkset.CRV(crv)
+	return entryOf(marshal)
+}
+
+// entryOf has jwkset build the key, without anything private, and judges the result by the rules of NewKey.
+func entryOf(marshal jwkset.JWKMarshal) (entry, error) {
+	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{Private: false},
+		jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
+	if err != nil {
+		return entry{}, errors.New(reason(err))
+	}
+	f, err := familyOf(jwk.Key())
+	if err != nil {
+		return entry{}, err
+	}
+	if alg := marshal.ALG.String(); alg != "" && algorithms[alg] != f {
+		return entry{}, fmt.Errorf("alg %q does not fit the key", alg)
+	}
+	return entry{key: &Key{id: marshal.KID, algorithm: marshal.ALG.String(), family: f, public: jwk.Key()}, jwk: jwk}, nil
+}
+
+// entryFor is the way back: from a key of ours to what keyfunc reads.
+func entryFor(k *Key) (entry, error) {
+	p, err := newPublicJWK(k.public)
+	if err != nil {
+		return entry{}, err
+	}
+	e, err := entryOf(jwkset.JWKMarshal{KTY: jwkset.KTY(p.Type), CRV: jwkset.CRV(p.Curve), N: p.N, E: p.E, X: p.X, Y: p.Y,
+		ALG: jwkset.ALG(k.algorithm), KID: k.id})
+	e.key = k
+	return e, err
+}
+
+// checkUse wants "use" to be "sig" and "key_ops" to hold "verify", where they are present (RFC 7517, sections 4.2, 4.3).
+func checkUse(m map[string]json.RawMessage) error {
+	use, err := text(m, "use")
+	if err != nil {
+		return err
+	}
+	if use != "" && use != "sig" {
+		return fmt.Errorf("use %q, not \"sig\"", clip(use))
+	}
+	if blank(m["key_ops"]) {
+		return nil
+	}
+	var ops []string
+	if err := json.Unmarshal(m["key_ops"], &ops); err != nil {
+		return errors.New("key_ops is not an array of strings")
+	}
+	if !slices.Contains(ops, "verify") {
+		return errors.New("key_ops without \"verify\"")
+	}
+	return nil
+}
+
+// text is the string member name of m, "" if it is absent or null.
+func text(m map[string]json.RawMessage, name string) (string, error) {
+	raw, ok := m[name]
+	if !ok || string(raw) == "null" {
+		return "", nil
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return "", fmt.Errorf("%s is not a string", name)
+	}
+	return s, nil
+}
+
+// blank reports whether a member says nothing: some serializers write null, "" or [] for what is not there.
+func blank(raw json.RawMessage) bool {
+	switch strings.Join(strings.Fields(string(raw)), "") {
+	case "", "null", `""`, "[]":
+		return true
+	}
+	return false
+}
+
+// reason shortens one of jwkset's errors to its last part, the cause, without anything of the key.
+func reason(err error) string {
+	var s string
+	switch {
+	case errors.Is(err, jwkset.ErrInvalidKey):
+		s = "the point is not on the curve, or a number is out of range"
+	case errors.Is(err, jwkset.ErrKeyUnmarshalParameter):
+		s = "a member is missing or wrong"
+	case errors.Is(err, jwkset.ErrUnsupportedKey):
+		s = "unsupported key"
+	default:
+		s = "a member is not valid base64url"
+	}
+	return s
+}
+
+// clip bounds what is repeated of a foreign text.
+func clip(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
