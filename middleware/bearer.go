@@ -2,52 +2,133 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
-// A Bearer is the HTTP face of a [Validator]. It is safe for concurrent use.
-type Bearer struct{ validator *Validator }
+// A Bearer guards http.Handlers: it is the HTTP face of a [Validator]. It is safe for concurrent use.
+type Bearer struct {
+	validator   *Validator
+	realm       string
+	metadataURL string
+	metadata    http.Handler
+	path        string // of the metadata
+	retryAfter  string
+}
 
-// New returns a Bearer. It does no I/O. Its error names every problem of cfg at once.
+// New returns a Bearer for cfg. It does no I/O and starts nothing: keys are fetched when the first token comes. Its
+// error names every problem of cfg at once.
 func New(cfg *Config) (*Bearer, error) {
 	v, err := NewValidator(cfg)
+	if errors.Is(err, errNotMade) {
+		return nil, err
+	}
+	if errs := cfg.httpProblems(); len(errs) > 0 {
+		if v != nil {
+			_ = v.Close()
+		}
+		return nil, errors.Join(append([]error{err}, errs...)...)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Bearer{validator: v}, nil
+	b := &Bearer{validator: v, realm: cfg.Realm, retryAfter: retryAfter(cfg.RetryAfter)}
+	if b.realm == "" && cfg.Profile != ASPNET {
+		b.realm = cfg.Audiences[0]
+	}
+	b.metadataURL, b.path, b.metadata = newMetadata(&v.cfg)
+	return b, nil
 }
 
-// Check judges the token of r and writes nothing.
-func (b *Bearer) Check(r *http.Request) (*Token, error) { return nil, ErrNoToken }
+// Check judges the token that r carries and writes nothing. It returns [ErrNoToken] when there is none, even with
+// Optional; the other errors are those of [Validator.Validate] and [ErrInvalidRequest]. [Bearer.Deny] answers them.
+//
+// With AllowForm, Check reads the body of form requests, as [http.Request.ParseForm] does.
+func (b *Bearer) Check(r *http.Request) (*Token, error) {
+	tok, _, err := b.check(r, nil)
+	return tok, err
+}
 
-// Handler passes requests with an acceptable token to next, and answers the others.
+// Handler passes requests with an acceptable token to next, which finds it with [FromContext], and answers the others.
 func (b *Bearer) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.Deny(w, r, ErrNoToken) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serve(w, r, next, nil) })
 }
 
-// Require is Handler for tokens that have every one of the scopes.
+// Require returns Handler for tokens that have every one of the scopes; a token without them is answered with 403
+// insufficient_scope, which names them. With none given it is Handler that wants a token even if Optional is set. Inside
+// another Handler or Require of the same Bearer the token is not judged a second time.
 func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
 
-// RequireThat is Handler for tokens that meet req.
+// RequireThat is Require for everything else that can be asked of a token.
 func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
-	return b.Handler
+	rt := newRoute(req)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serve(w, r, next, rt) })
+	}
 }
 
-// Deny answers r with the status, challenge and body that err stands for.
-func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) { w.WriteHeader(401) }
+// Metadata returns the path and the handler of the protected resource metadata (RFC 9728), ready for
+// mux.Handle(auth.Metadata()). The document answers GET, HEAD and CORS preflights without a token; without
+// [Config.Resource] it is not found.
+func (b *Bearer) Metadata() (path string, h http.Handler) { return b.path, b.metadata }
 
-// Metadata returns the path and the handler of the RFC 9728 document, ready for mux.Handle(auth.Metadata()).
-func (b *Bearer) Metadata() (path string, h http.Handler) {
-	return "/.well-known/oauth-protected-resource", http.NotFoundHandler()
-}
-
-// Validator returns the Validator inside.
+// Validator returns the Validator that judges for b.
 func (b *Bearer) Validator() *Validator { return b.validator }
 
-// Ready reports whether the keys of every issuer can be had.
+// Ready reports whether the keys of every issuer are at hand, see [Validator.Ready].
 func (b *Bearer) Ready(ctx context.Context) error { return b.validator.Ready(ctx) }
 
-// Close ends what the Bearer has running in the background.
+// Close ends what runs in the background, see [Validator.Close].
 func (b *Bearer) Close() error { return b.validator.Close() }
+
+// serve is Handler and Require. rt is nil for Handler.
+func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
+	cfg := &b.validator.cfg
+	if cfg.AllowPreflight && isPreflight(r) {
+		next.ServeHTTP(w, r)
+		return
+	}
+	tok, fromQuery, err := b.check(r, rt)
+	switch {
+	case err == nil:
+	case rt == nil && cfg.Optional && err == errNoToken:
+		next.ServeHTTP(w, r)
+		return
+	default:
+		b.Deny(w, r, err)
+		return
+	}
+	if fromQuery {
+		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
+	}
+	next.ServeHTTP(w, r.WithContext(&judged{Context: r.Context(), token: tok, by: b}))
+}
+
+// check finds and judges the token of r, tells the outcome, and returns it.
+func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, fromQuery bool, err error) {
+	v, ctx := b.validator, r.Context()
+	var c dossier
+	if j, ok := ctx.Value(contextKey{}).(*judged); ok && j.by == b {
+		if rt == nil {
+			return j.token, false, nil
+		}
+		if err = rt.judge(j.token, v.now(), v.cfg.ClockSkew); err != nil {
+			v.report(ctx, &c, j.token, err)
+		}
+		return j.token, false, err
+	}
+	raw, fromQuery, err := b.credentials(r)
+	if err == nil {
+		tok, err = v.judge(ctx, raw, &c)
+	}
+	if err == nil && rt != nil {
+		err = rt.judge(tok, v.now(), v.cfg.ClockSkew)
+	}
+	v.report(ctx, &c, tok, err)
+	if err != nil {
+		return nil, fromQuery, err
+	}
+	return tok, fromQuery, nil
+}

@@ -1,26 +1,40 @@
 package middleware
 
-import (
-	"context"
-)
+import "context"
 
 type contextKey struct{}
+
+// judged is a request's context with the token that was accepted, and by whom.
+type judged struct {
+	context.Context
+	token *Token
+	by    *Bearer // nil for NewContext
+}
+
+func (j *judged) Value(key any) any {
+	if key == (contextKey{}) {
+		return j
+	}
+	return j.Context.Value(key)
+}
 
 // NewContext returns a context that carries tok, for tests of handlers that call [FromContext] or [Claims].
 // [Bearer.Handler] and [Bearer.Require] do not trust it: they judge the request's own token.
 func NewContext(ctx context.Context, tok *Token) context.Context {
-	return context.WithValue(ctx, contextKey{}, tok)
+	return &judged{Context: ctx, token: tok}
 }
 
 // FromContext returns the token that was accepted for the request. It reports false when there is none: behind no
-// Bearer at all, or behind one whose Config is Optional.
+// Bearer at all, or for a request without a token behind one that is Optional.
 func FromContext(ctx context.Context) (*Token, bool) {
-	tok, ok := ctx.Value(contextKey{}).(*Token)
-	return tok, ok && tok != nil
+	if j, ok := ctx.Value(contextKey{}).(*judged); ok && j.token != nil {
+		return j.token, true
+	}
+	return nil, false
 }
 
-// Claims decodes the claims of the request's token into a T. Its error is [ErrNoToken] when there is no token, or
-// encoding/json's, wrapped, when the claims do not fit.
+// Claims decodes the claims of the request's token into a T by encoding/json. Its error is [ErrNoToken] when there is
+// no token, or encoding/json's, wrapped, when the claims do not fit.
 func Claims[T any](ctx context.Context) (T, error) {
 	var c T
 	tok, ok := FromContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,10 +22,10 @@ type Token struct {
 	Audience []string // aud
 	Scopes   []string // the values of the issuer's scope claims, in the token's order
 
-	Expiry    time.Time // exp; zero when the token has none
-	NotBefore time.Time // nbf; zero when the token has none
-	IssuedAt  time.Time // iat; zero when the token has none
-	AuthTime  time.Time // auth_time; zero when the token has none
+	Expiry    time.Time // exp; zero when the token has none, like the following
+	NotBefore time.Time // nbf
+	IssuedAt  time.Time // iat
+	AuthTime  time.Time // auth_time
 	ACR       string    // acr, the authentication context class
 
 	Type      string // typ of the header, as sent
@@ -47,7 +48,8 @@ func (t *Token) HasScope(scopes ...string) bool {
 // HasAudience reports whether aud contains name, exactly.
 func (t *Token) HasAudience(name string) bool { return slices.Contains(t.Audience, name) }
 
-// Decode stores all claims of the token in v by encoding/json, with its rules: numbers become float64 in an any.
+// Decode stores all claims of the token in v by encoding/json, with its rules: a number becomes a float64 in an any,
+// and a struct's fields match names without regard to case. Its error is encoding/json's, wrapped.
 func (t *Token) Decode(v any) error {
 	data := []byte(t.payload)
 	if t.payload == "" {
@@ -62,12 +64,48 @@ func (t *Token) Decode(v any) error {
 	return nil
 }
 
-// LogValue shows who the token is about and never the token.
+// LogValue shows whose token it is and how long it lives. There is nothing in it that opens a door.
 func (t *Token) LogValue() slog.Value {
 	if t == nil {
 		return slog.StringValue("none")
 	}
-	return slog.GroupValue(slog.String("iss", t.Issuer), slog.String("sub", t.Subject), slog.Time("exp", t.Expiry))
+	attrs := []slog.Attr{slog.String("iss", t.Issuer), slog.String("sub", t.Subject)}
+	if t.ClientID != "" {
+		attrs = append(attrs, slog.String("client_id", t.ClientID))
+	}
+	if t.ID != "" {
+		attrs = append(attrs, slog.String("jti", t.ID))
+	}
+	if !t.Expiry.IsZero() {
+		attrs = append(attrs, slog.Time("exp", t.Expiry))
+	}
+	return slog.GroupValue(attrs...)
 }
 
-func (t *Token) claims() map[string]any { return map[string]any{"sub": t.Subject} }
+// String is for printing: the same as LogValue, on one line.
+func (t Token) String() string {
+	return fmt.Sprintf("token of %q from %q", t.Subject, t.Issuer)
+}
+
+// Format prints String for every verb, so that %+v and %#v don't show the claims.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
+
+// claims are the fields under their names in a token.
+func (t *Token) claims() map[string]any {
+	c := map[string]any{}
+	for name, s := range map[string]string{"iss": t.Issuer, "sub": t.Subject, "client_id": t.ClientID, "jti": t.ID,
+		"acr": t.ACR, "scope": strings.Join(t.Scopes, " ")} {
+		if s != "" {
+			c[name] = s
+		}
+	}
+	for name, at := range map[string]time.Time{"exp": t.Expiry, "nbf": t.NotBefore, "iat": t.IssuedAt, "auth_time": t.AuthTime} {
+		if !at.IsZero() {
+			c[name] = at.Unix()
+		}
+	}
+	if len(t.Audience) > 0 {
+		c["aud"] = t.Audience
+	}
+	return c
+}

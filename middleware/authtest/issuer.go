@@ -1,57 +1,198 @@
 package authtest
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// An Issuer mints tokens, good and bad, and publishes the keys in process.
-type Issuer struct{}
+// An Issuer is an authorization server for tests: it mints tokens, good and bad, and publishes its keys, in process. It
+// is safe for concurrent use.
+type Issuer struct {
+	tb   testing.TB
+	name string
+	mods []Mod // for every token
 
-// NewIssuer returns an Issuer. The mods are the defaults of every token that it mints; IssuedBy names the issuer.
-func NewIssuer(tb testing.TB, mods ...Mod) *Issuer { return &Issuer{} }
-
-// Name is the issuer identifier.
-func (iss *Issuer) Name() string { return "https://issuer.test" }
-
-// Config returns a Config that accepts the tokens of this issuer.
-func (iss *Issuer) Config(audience ...string) *middleware.Config {
-	return middleware.NewConfig(iss.Name(), audience...)
+	mu      sync.Mutex
+	now     time.Time
+	serial  int
+	minted  int
+	signing map[string]*key // by algorithm
+	keys    []*key          // published
+	down    bool
 }
 
-// Client returns an HTTP client that reaches the issuer in process.
-func (iss *Issuer) Client() *http.Client { return &http.Client{} }
+// NewIssuer returns an Issuer that is called https://issuer.test, signs with ES256 and ends with the test. The mods
+// apply to every token that it mints, before the token's own; IssuedBy gives the issuer another name, as several issuers
+// in one test need. With a nil tb, in an Example, errors panic.
+//
+// A token of it, unless mods say otherwise, has the header typ at+jwt and a kid, the claims that RFC 9068 requires (iss,
+// sub "alice", client_id "client", aud "api1", iat, jti), nbf, and exp five minutes after the issuer's now.
+func NewIssuer(tb testing.TB, mods ...Mod) *Issuer {
+	iss := &Issuer{
+		tb:      tb,
+		mods:    slices.Clone(mods),
+		now:     time.Now().Truncate(time.Second),
+		signing: map[string]*key{},
+	}
+	d := iss.draft()
+	iss.name, _ = d.claims["iss"].(string)
+	iss.key(d.alg) // published from the beginning
+	return iss
+}
+
+// Name is the issuer identifier, the iss of its tokens.
+func (iss *Issuer) Name() string { return iss.name }
+
+// Config returns a Config for the tokens of this issuer, for audience api1 unless others are given, whose keys are found
+// by discovery in process and whose clock is the issuer's.
+func (iss *Issuer) Config(audience ...string) *middleware.Config {
+	if len(audience) == 0 {
+		audience = []string{"api1"}
+	}
+	cfg := middleware.NewConfig(iss.name, audience...)
+	cfg.HTTPClient = iss.Client()
+	cfg.Now = iss.Now
+	return cfg
+}
 
 // Token mints a token.
-func (iss *Issuer) Token(mods ...Mod) string { return "" }
-
-// Request returns a request that carries a token.
-func (iss *Issuer) Request(method, target string, mods ...Mod) *http.Request {
-	return httptest.NewRequest(method, target, nil)
+func (iss *Issuer) Token(mods ...Mod) string {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	d := iss.draft(mods...)
+	return iss.sign(d, iss.key(d.alg))
 }
 
-// Rotate makes a new key sign from now on; the old one stays published.
-func (iss *Issuer) Rotate() {}
+// Request returns a request for a handler's test, as httptest.NewRequest makes it, that carries a token as
+// "Authorization: Bearer".
+func (iss *Issuer) Request(method, target string, mods ...Mod) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	r.Header.Set("Authorization", "Bearer "+iss.Token(mods...))
+	return r
+}
 
-// Outage makes discovery and key set fail, or work again.
-func (iss *Issuer) Outage(down bool) {}
+// Now is the issuer's clock. It stands still until Advance moves it.
+func (iss *Issuer) Now() time.Time {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	return iss.now
+}
 
 // Advance moves the clock.
-func (iss *Issuer) Advance(d time.Duration) {}
+func (iss *Issuer) Advance(d time.Duration) {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	iss.now = iss.now.Add(d)
+}
 
-// Now is the issuer's clock.
-func (iss *Issuer) Now() time.Time { return time.Now() }
+// Rotate makes new keys, with new kids, that sign from now on. The old ones stay published, as a good issuer keeps them,
+// unless Revoke removes them.
+func (iss *Issuer) Rotate() {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	algs := slices.Collect(maps.Keys(iss.signing))
+	clear(iss.signing)
+	for _, alg := range algs {
+		iss.key(alg)
+	}
+}
 
-// BadTokens returns classic attacks by name.
-func (iss *Issuer) BadTokens() []BadToken { return nil }
+// Revoke stops publishing every key but those that sign now.
+func (iss *Issuer) Revoke() {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	kept := iss.keys[:0:0]
+	for _, k := range iss.keys {
+		if iss.signing[k.alg] == k {
+			kept = append(kept, k)
+		}
+	}
+	iss.keys = kept
+}
 
-// A BadToken is one classic attack.
-type BadToken struct {
-	Name, Token string
-	Err         error
-	Reason      string
+// Outage makes discovery and key set answer 503, or work again.
+func (iss *Issuer) Outage(down bool) {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	iss.down = down
+}
+
+// draft is a token with the mods applied. The mutex is held.
+func (iss *Issuer) draft(mods ...Mod) *draft {
+	iss.minted++
+	d := &draft{
+		alg:    "ES256",
+		header: map[string]any{"typ": "at+jwt"},
+		claims: map[string]any{
+			"iss": "https://issuer.test", "sub": "alice", "client_id": "client", "aud": "api1",
+			"iat": iss.now.Unix(), "nbf": iss.now.Unix(), "exp": iss.now.Add(5 * time.Minute).Unix(),
+			"jti": "token-" + strconv.Itoa(iss.minted),
+		},
+		now: iss.now,
+	}
+	for _, m := range slices.Concat(iss.mods, mods) {
+		m.apply(d)
+	}
+	return d
+}
+
+// sign writes d, signed by k.
+func (iss *Issuer) sign(d *draft, k *key) string {
+	for name, value := range map[string]any{"alg": k.alg, "kid": k.id} {
+		if _, set := d.header[name]; !set {
+			d.header[name] = value
+		}
+	}
+	head, err := b64JSON(d.header)
+	iss.must(err)
+	body, err := b64JSON(d.claims)
+	iss.must(err)
+	signature, err := k.sign(head + "." + body)
+	iss.must(err)
+	return head + "." + body + "." + b64(signature)
+}
+
+// key returns the key that signs for alg now, making and publishing one if need be. The mutex is held.
+func (iss *Issuer) key(alg string) *key {
+	if k := iss.signing[alg]; k != nil {
+		return k
+	}
+	iss.serial++
+	k, err := newKey(alg, fmt.Sprintf("%s-%d", alg, iss.serial), iss.serial)
+	iss.must(err)
+	iss.signing[alg] = k
+	iss.keys = append(iss.keys, k)
+	return k
+}
+
+// keySet is the published document.
+func (iss *Issuer) keySet() []byte {
+	keys := make([]map[string]any, 0, len(iss.keys))
+	for _, k := range iss.keys {
+		keys = append(keys, k.jwk())
+	}
+	doc, err := json.Marshal(map[string]any{"keys": keys})
+	iss.must(err)
+	return doc
+}
+
+func (iss *Issuer) must(err error) {
+	switch {
+	case err == nil:
+	case iss.tb == nil:
+		panic("authtest: " + err.Error())
+	default:
+		iss.tb.Helper()
+		iss.tb.Fatalf("authtest: %v", err)
+	}
 }

@@ -1,41 +1,75 @@
 package authtest
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// A Mod changes a token before it is signed.
+// A Mod changes a token before it is signed. Mods are applied in order.
 type Mod struct{ apply func(*draft) }
 
-type draft struct{ header, claims map[string]any }
+// A draft is a token that is not signed yet.
+type draft struct {
+	alg    string
+	header map[string]any
+	claims map[string]any
+	now    time.Time
+}
 
-// Expired makes exp lie in the past.
-var Expired = Mod{}
+var (
+	// Expired puts exp one hour into the past, and nbf and iat two hours: beyond any reasonable clock skew.
+	Expired = Mod{func(d *draft) {
+		d.claims["iat"] = d.now.Add(-2 * time.Hour).Unix()
+		d.claims["nbf"] = d.claims["iat"]
+		d.claims["exp"] = d.now.Add(-time.Hour).Unix()
+	}}
 
-// NotYetValid makes nbf lie in the future.
-var NotYetValid = Mod{}
+	// NotYetValid puts nbf half an hour into the future, and exp behind it.
+	NotYetValid = Mod{func(d *draft) {
+		d.claims["nbf"] = d.now.Add(30 * time.Minute).Unix()
+		d.claims["exp"] = d.now.Add(time.Hour).Unix()
+	}}
+)
 
-// Without removes a claim.
-func Without(claim string) Mod { return Mod{} }
+// ExpiresIn sets exp to d from the issuer's now.
+func ExpiresIn(lifetime time.Duration) Mod {
+	return Mod{func(d *draft) { d.claims["exp"] = d.now.Add(lifetime).Unix() }}
+}
 
-// Claim sets a claim.
-func Claim(name string, value any) Mod { return Mod{} }
+// Without leaves a claim out.
+func Without(claim string) Mod { return Mod{func(d *draft) { delete(d.claims, claim) }} }
 
-// Header sets a header member.
-func Header(name string, value any) Mod { return Mod{} }
+// Claim sets a claim to anything that encoding/json can write; a [json.RawMessage] is written as it is.
+func Claim(name string, value any) Mod { return Mod{func(d *draft) { d.claims[name] = value }} }
 
-// IssuedBy sets iss.
-func IssuedBy(issuer string) Mod { return Mod{} }
+// Header sets a member of the JOSE header; nil leaves it out. alg is written and does not change how the token is
+// signed, see [Algorithm].
+func Header(name string, value any) Mod {
+	return Mod{func(d *draft) {
+		d.header[name] = value
+		if value == nil {
+			delete(d.header, name)
+		}
+	}}
+}
+
+// IssuedBy sets iss. Given to [NewIssuer] it names the issuer; given to a token it makes it a forgery.
+func IssuedBy(issuer string) Mod { return Claim("iss", issuer) }
 
 // Subject sets sub.
-func Subject(sub string) Mod { return Mod{} }
+func Subject(sub string) Mod { return Claim("sub", sub) }
+
+// Audience sets aud: a string for one, an array for several.
+func Audience(audience ...string) Mod {
+	if len(audience) == 1 {
+		return Claim("aud", audience[0])
+	}
+	return Claim("aud", audience)
+}
 
 // Scope sets scope.
-func Scope(scopes ...string) Mod { return Mod{} }
+func Scope(scopes ...string) Mod { return Claim("scope", strings.Join(scopes, " ")) }
 
-// Audience sets aud.
-func Audience(audience ...string) Mod { return Mod{} }
-
-// Algorithm signs with a key for alg.
-func Algorithm(alg string) Mod { return Mod{} }
-
-// ExpiresIn sets exp.
-func ExpiresIn(d time.Duration) Mod { return Mod{} }
+// Algorithm makes the issuer sign with its key for alg (RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
+// or EdDSA), which it publishes from then on.
+func Algorithm(alg string) Mod { return Mod{func(d *draft) { d.alg = alg }} }

@@ -1,0 +1,97 @@
+package authtest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"sync"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A key signs for one algorithm.
+type key struct {
+	id      string
+	alg     string
+	private crypto.Signer
+}
+
+// rsaKeys are made once a process: they are dear, and in a test nothing is gained by new ones.
+var rsaKeys struct {
+	sync.Mutex
+	spare []*rsa.PrivateKey
+}
+
+// rsaKey returns the n-th RSA key of the process.
+func rsaKey(n int) (*rsa.PrivateKey, error) {
+	rsaKeys.Lock()
+	defer rsaKeys.Unlock()
+	for len(rsaKeys.spare) <= n {
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, err
+		}
+		rsaKeys.spare = append(rsaKeys.spare, k)
+	}
+	return rsaKeys.spare[n], nil
+}
+
+// newKey makes a key for alg; n tells RSA keys apart.
+func newKey(alg, id string, n int) (*key, error) {
+	k := &key{id: id, alg: alg}
+	var err error
+	switch alg {
+	case "ES256":
+		k.private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ES384":
+		k.private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "ES512":
+		k.private, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case "EdDSA":
+		_, k.private, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		k.private, err = rsaKey(n)
+	}
+	return k, err
+}
+
+// jwk is the public key as a member of a key set.
+func (k *key) jwk() map[string]any {
+	m := map[string]any{"kid": k.id, "alg": k.alg, "use": "sig"}
+	switch pub := k.private.Public().(type) {
+	case *rsa.PublicKey:
+		m["kty"] = "RSA"
+		m["n"] = b64(pub.N.Bytes())
+		e := []byte{byte(pub.E >> 16), byte(pub.E >> 8), byte(pub.E)}
+		m["e"] = b64(e)
+	case *ecdsa.PublicKey:
+		point, _ := pub.Bytes() // 4, x, y; the key was made here
+		half := (len(point) - 1) / 2
+		m["kty"] = "EC"
+		m["crv"] = pub.Params().Name
+		m["x"] = b64(point[1 : 1+half])
+		m["y"] = b64(point[1+half:])
+	case ed25519.PublicKey:
+		m["kty"] = "OKP"
+		m["crv"] = "Ed25519"
+		m["x"] = b64(pub)
+	}
+	return m
+}
+
+// sign returns the signature segment for input.
+func (k *key) sign(input string) ([]byte, error) {
+	return jwt.GetSigningMethod(k.alg).Sign(input, k.private)
+}
+
+func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
+
+func b64JSON(v any) (string, error) {
+	data, err := json.Marshal(v)
+	return b64(data), err
+}

@@ -1,0 +1,124 @@
+package middleware
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// credentials finds the one token that r carries. fromQuery says that it came by the query, which makes the answer
+// private.
+func (b *Bearer) credentials(r *http.Request) (raw string, fromQuery bool, err error) {
+	cfg := &b.validator.cfg
+	found := 0
+	if values := r.Header["Authorization"]; len(values) > 1 {
+		return "", false, errMultiple
+	} else if len(values) == 1 {
+		token, ok, err := b.fromHeader(values[0])
+		if err != nil {
+			return "", false, err
+		}
+		if ok {
+			raw = token
+			found++
+		}
+	}
+	if cfg.Cookie != "" {
+		for _, c := range r.Cookies() {
+			if c.Name == cfg.Cookie && c.Value != "" {
+				raw = c.Value
+				found++
+			}
+		}
+	}
+	if cfg.AllowForm && isForm(r) {
+		// The body is read before the token is judged: only callers who opt in pay for that, and ParseForm is bounded.
+		if err := r.ParseForm(); err != nil {
+			return "", false, refuse(verdictCredentials).because(err)
+		}
+		if values := r.PostForm["access_token"]; len(values) > 0 {
+			raw = values[0]
+			found += len(values)
+		}
+	}
+	if cfg.AllowQuery && strings.Contains(r.URL.RawQuery, "access_token") {
+		// What can't be parsed of the query is the handler's affair.
+		query, _ := url.ParseQuery(r.URL.RawQuery)
+		if values := query["access_token"]; len(values) > 0 {
+			raw, fromQuery = values[0], true
+			found += len(values)
+		}
+	}
+	switch {
+	case found == 0:
+		return "", false, errNoToken
+	case found > 1:
+		return "", fromQuery, errMultiple
+	case !isB64Token(raw):
+		return "", fromQuery, errCredentials
+	}
+	return raw, fromQuery, nil
+}
+
+// Refusals that say nothing of a token are made once: they are the cheapest to provoke.
+var (
+	errNoToken     = refuse(verdictNoToken)
+	errMultiple    = refuse(verdictMultiple)
+	errCredentials = refuse(verdictCredentials)
+)
+
+// fromHeader reads one Authorization header. Another scheme than Bearer is no credentials: it is for somebody else.
+func (b *Bearer) fromHeader(header string) (token string, ok bool, err error) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, nil
+	}
+	token = strings.TrimLeft(rest, " ") // 1*SP
+	if token == "" {
+		if b.validator.cfg.Profile == ASPNET {
+			return "", false, nil
+		}
+		return "", false, errCredentials
+	}
+	return token, true, nil
+}
+
+// isForm reports whether r's body is a form that may carry a token: single-part, and with a method that gives the body
+// a meaning (RFC 6750 §2.2). These are the methods for which net/http reads a form.
+func isForm(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+	default:
+		return false
+	}
+	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && typ == "application/x-www-form-urlencoded"
+}
+
+// isB64Token reports whether s has the syntax of RFC 6750 §2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+func isB64Token(s string) bool {
+	s = strings.TrimRight(s, "=")
+	if s == "" {
+		return false
+	}
+	for i := range len(s) {
+		if !b64TokenChars[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var b64TokenChars = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()
+
+// isPreflight reports whether r is a CORS preflight, which browsers send without credentials.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" &&
+		r.Header.Get("Access-Control-Request-Method") != "" && len(r.Header["Authorization"]) == 0
+}

@@ -1,0 +1,70 @@
+package middleware
+
+import "strings"
+
+// maxKeyID bounds kid: it is looked up, logged and remembered by key sources.
+const maxKeyID = 256
+
+// A header is what is read of a JOSE header. jku, jwk, x5u and x5c are not: a token must not choose the key that
+// verifies it (RFC 8725 §3.10).
+type header struct {
+	alg, typ, kid string
+	hasTyp        bool
+}
+
+func (h *header) parse(text string) error {
+	err := scanObject(text, func(name string, v value) error {
+		var ok = true
+		switch name {
+		case "alg":
+			h.alg, ok = v.str()
+		case "typ":
+			h.typ, ok = v.str()
+			h.hasTyp = true
+		case "kid":
+			if h.kid, ok = v.str(); !ok || len(h.kid) > maxKeyID {
+				return refuse(verdictKeyID)
+			}
+		case "crit", "b64":
+			// Both change how the rest is to be understood, and none of the extensions is (RFC 7515 §4.1.11, RFC 7797).
+			return refuse(verdictCritical)
+		default:
+			if foldsInto(name, headerNames) {
+				return refuse(verdictHeader)
+			}
+		}
+		if !ok {
+			return refuse(verdictHeader)
+		}
+		return nil
+	})
+	if err == errJSON || err == nil && h.alg == "" {
+		return refuse(verdictHeader)
+	}
+	return err
+}
+
+// headerNames are the names that are read here, or by a reader after us that does not care for case.
+var headerNames = []string{"alg", "typ", "kid", "crit", "b64", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"}
+
+// foldsInto reports whether name differs from one of the names only by case, in the sense of Unicode: ſ is an s and K
+// (the Kelvin sign) a k, as for encoding/json.
+func foldsInto(name string, names []string) bool {
+	plain := true
+	for i := range len(name) {
+		if c := name[i]; 'A' <= c && c <= 'Z' || c >= 0x80 {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		// x5t#S256 is the only name with a capital.
+		return len(name) == 8 && name == "x5t#s256"
+	}
+	for _, n := range names {
+		if name != n && strings.EqualFold(name, n) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,238 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// A dossier is what is known about one token while it is judged. Until its signature is verified all of it is hearsay.
+type dossier struct {
+	header  header
+	claims  claimSet
+	issuer  *issuer
+	alg     *algorithm
+	skipped error // what Check said when it could not decide and CheckFailOpen let the token pass
+}
+
+// judge is the one way through the validator. The steps and their order are those of the package documentation. It
+// returns the token together with an error when only the verdict of Check or of a route is against it.
+func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*Token, error) {
+	// 1. Form.
+	if len(raw) > v.cfg.MaxTokenSize {
+		return nil, refuse(verdictTooLarge)
+	}
+	head, body, seal, ok := split(raw)
+	if !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	var buffer [1024]byte
+	text, ok := decode(buffer[:0], head)
+	if !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	// 3. Header. (2 is the cache.)
+	if err := c.header.parse(string(text)); err != nil {
+		return nil, err
+	}
+	if err := v.judgeHeader(&c.header); err != nil {
+		return nil, err
+	}
+	if text, ok = decode(buffer[:0], body); !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	// 4. Payload.
+	if err := c.claims.parse(string(text)); err != nil {
+		return nil, err
+	}
+	if err := v.judgeClaims(c); err != nil {
+		return nil, err
+	}
+	signature, ok := decode(buffer[:0], seal)
+	if !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	// 5. Key, 6. signature.
+	if err := v.judgeSignature(ctx, c, raw[:len(head)+1+len(body)], signature); err != nil {
+		return nil, err
+	}
+	// 7. What the profile wants besides.
+	tok, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	// 8. The caller.
+	if err := v.check(ctx, c, tok); err != nil {
+		return tok, err
+	}
+	return tok, nil
+}
+
+// judgeHeader refuses what no issuer may use; judgeClaims asks again, for the one issuer.
+func (v *Validator) judgeHeader(h *header) error {
+	if !slices.ContainsFunc(v.issuers, func(iss *issuer) bool { return iss.algorithm(h.alg) != nil }) {
+		return v.refuseFor(nil, verdictAlgorithm, h.alg)
+	}
+	if !slices.ContainsFunc(v.issuers, func(iss *issuer) bool { return iss.acceptsType(h) }) {
+		return v.refuseFor(nil, verdictType, h.typ)
+	}
+	return nil
+}
+
+func (v *Validator) judgeClaims(c *dossier) error {
+	if c.claims.has&hasIss == 0 {
+		return v.noted(v.issuers[0], refuse(verdictNoIssuer), &c.claims)
+	}
+	for _, iss := range v.issuers {
+		if iss.Name == c.claims.iss {
+			c.issuer = iss
+		}
+	}
+	iss := c.issuer
+	if iss == nil {
+		r := v.noted(v.issuers[0], refuse(verdictIssuer).about(c.claims.iss), &c.claims)
+		if slices.ContainsFunc(v.issuers, func(i *issuer) bool {
+			return strings.TrimSuffix(i.Name, "/") == strings.TrimSuffix(c.claims.iss, "/")
+		}) {
+			r.cause = errTrailingSlash
+		}
+		return r
+	}
+	if c.alg = iss.algorithm(c.header.alg); c.alg == nil {
+		return v.refuseFor(iss, verdictAlgorithm, c.header.alg)
+	}
+	if !iss.acceptsType(&c.header) {
+		return v.refuseFor(iss, verdictType, c.header.typ)
+	}
+	now := v.now()
+	if iss.Profile == ASPNET { // which looks at the lifetime first
+		if r := v.judgeTimes(iss, &c.claims, now); r != nil {
+			return r
+		}
+	}
+	if r := v.judgeAudience(iss, &c.claims); r != nil {
+		return r
+	}
+	if iss.Profile != ASPNET {
+		if r := v.judgeTimes(iss, &c.claims, now); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// errTrailingSlash is for the log of whoever configured the issuer (RFC 8414 §3.3: simple string comparison).
+var errTrailingSlash = errors.New("it differs only by a trailing slash from one that is configured")
+
+// maxKeys bounds the verifications for one token: a token without kid fits every key of its type.
+const maxKeys = 8
+
+func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string, signature []byte) error {
+	keys, err := c.issuer.Keys.Lookup(ctx, c.header.kid, c.header.alg)
+	switch {
+	case errors.Is(err, jwks.ErrKeyNotFound):
+		return v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid).because(err), &c.claims)
+	case err != nil && ctx.Err() != nil:
+		return refuse(verdictCancelled).because(err)
+	case err != nil:
+		return refuse(verdictKeysUnavailable).because(err)
+	case len(keys) == 0:
+		return v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid), &c.claims)
+	}
+	fits := false
+	for _, key := range keys[:min(len(keys), maxKeys)] {
+		if !c.alg.fits(key.Public()) {
+			continue
+		}
+		fits = true
+		if c.alg.verify(input, signature, key.Public()) == nil {
+			return nil
+		}
+	}
+	if !fits {
+		return v.refuseFor(c.issuer, verdictUnfitKey, c.header.kid)
+	}
+	return v.refuseFor(c.issuer, verdictSignature, "")
+}
+
+// check asks the caller.
+func (v *Validator) check(ctx context.Context, c *dossier, tok *Token) error {
+	if v.cfg.Check == nil {
+		return nil
+	}
+	err := v.cfg.Check(ctx, tok)
+	switch class := classOf(err); {
+	case err == nil:
+		return nil
+	case class == ErrCheckUnavailable && v.cfg.CheckFailOpen:
+		c.skipped = err
+		return nil
+	case class == ErrCheckUnavailable:
+		return refuse(verdictCheckUnavailable).because(err)
+	case class == ErrInsufficientScope:
+		return refuse(verdictNotPermitted).because(err)
+	case class == ErrInsufficientAuthentication:
+		return refuse(verdictACR).because(err)
+	case class == ErrKeysUnavailable:
+		return refuse(verdictKeysUnavailable).because(err)
+	}
+	return refuse(verdictCheck).because(err)
+}
+
+// refuseFor is a refusal about subject in the words of the issuer's profile.
+func (v *Validator) refuseFor(iss *issuer, verdict *verdict, subject string) *refusal {
+	if iss == nil {
+		iss = v.issuers[0]
+	}
+	r := refuse(verdict).about(subject)
+	if iss.Profile == ASPNET {
+		r.words = aspnetWords(verdict, nil)
+	}
+	return r
+}
+
+// token is step 7: the claims that must be there, and the Token.
+func (c *dossier) token() (*Token, error) {
+	iss, cl := c.issuer, &c.claims
+	if missing := iss.required &^ cl.has; missing != 0 {
+		for _, name := range claimNames {
+			if claimBits[name]&missing != 0 {
+				return nil, refuse(verdictMissing).about(name)
+			}
+		}
+	}
+	for _, name := range iss.others {
+		if val, ok := find(cl.text, name); !ok || val.raw == "null" {
+			return nil, refuse(verdictMissing).about(name)
+		}
+	}
+	tok := &Token{
+		Issuer: cl.iss, Subject: cl.sub, ClientID: cl.clientID, ID: cl.jti,
+		Expiry: cl.expiry, NotBefore: cl.notBefore, IssuedAt: cl.issued, AuthTime: cl.authTime, ACR: cl.acr,
+		Type: c.header.typ, Algorithm: c.header.alg, KeyID: c.header.kid,
+		payload: cl.text,
+	}
+	if cl.has&hasClientID == 0 {
+		tok.ClientID = cl.azp
+	}
+	tok.Audience = stringsOf(nil, cl.aud, false)
+	for _, path := range iss.ScopeClaims {
+		var val value
+		switch path {
+		case "scope":
+			val = cl.scope
+		case "scp":
+			val = cl.scp
+		default:
+			var ok bool
+			if val, ok = find(cl.text, path); ok && !isStrings(val) {
+				return nil, refuse(verdictClaimType).about(path)
+			}
+		}
+		tok.Scopes = stringsOf(tok.Scopes, val, true)
+	}
+	return tok, nil
+}

@@ -1,0 +1,53 @@
+package middleware
+
+import "strings"
+
+// find returns the value of a top-level claim, or, when path begins with a slash, the one that the JSON Pointer path
+// (RFC 6901) leads to through objects. text is one object that scanObject has accepted.
+func find(text, path string) (value, bool) {
+	name, rest := path, ""
+	if strings.HasPrefix(path, "/") {
+		name, rest, _ = strings.Cut(path[1:], "/")
+		if len(name)+1 < len(path) {
+			rest = path[len(name)+1:]
+		}
+		name = pointerUnescaper.Replace(name)
+	}
+	var found value
+	p := scanner{s: text}
+	p.space()
+	// The text was accepted before: the only error can be that it is an array or a scalar.
+	if p.peek() != '{' {
+		return value{}, false
+	}
+	_ = p.object(1, func(n string, v value) error {
+		if n == name {
+			found = v
+			return errFound
+		}
+		return nil
+	})
+	if found.raw == "" {
+		return value{}, false
+	}
+	if rest == "" {
+		return found, true
+	}
+	return find(found.raw, rest)
+}
+
+// errFound ends a scan early.
+var errFound = refuse(verdictPayload)
+
+// pointerUnescaper works from left to right, as RFC 6901 §4 wants it: "~01" is "~1".
+var pointerUnescaper = strings.NewReplacer("~1", "/", "~0", "~")
+
+// validPointer reports whether path is a JSON Pointer to something in an object.
+func validPointer(path string) bool {
+	for i := range len(path) {
+		if path[i] == '~' && (i+1 == len(path) || path[i+1] != '0' && path[i+1] != '1') {
+			return false
+		}
+	}
+	return len(path) > 1
+}

@@ -1,0 +1,72 @@
+package middleware
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Deny answers r with the status, the challenges and the body that err stands for, in the way that the Config says. It
+// is what [Bearer.Handler] does, for callers of [Bearer.Check]: routers whose handlers are not http.Handlers, and
+// handlers that find out late that a token does not do. err may wrap a class, for example [ErrInsufficientScope]; an
+// error of none is answered with 500 and no details.
+func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) {
+	refused := (*refusal)(nil)
+	if !errors.As(err, &refused) {
+		v := classVerdicts[classOf(err)]
+		if v == nil {
+			v = verdictInternal
+		}
+		refused = &refusal{verdict: v, cause: err}
+	}
+	a := b.answer(refused)
+	h := w.Header()
+	if len(a.challenges) > 0 {
+		h["Www-Authenticate"] = a.challenges
+	}
+	h.Set("Cache-Control", "no-store")
+	if a.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", b.retryAfter)
+	}
+	switch {
+	case b.validator.cfg.WriteError != nil:
+		b.validator.cfg.WriteError(w, r, a.status, err)
+	case b.validator.cfg.JSONBody && b.validator.cfg.Profile != ASPNET && a.code != "":
+		body, _ := json.Marshal(struct {
+			Error       string `json:"error"`
+			Description string `json:"error_description,omitempty"`
+		}{a.code, a.description})
+		h.Set("Content-Type", "application/json")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(a.status)
+		if r.Method != http.MethodHead {
+			_, _ = w.Write(body)
+		}
+	default:
+		w.WriteHeader(a.status)
+	}
+}
+
+// verdictInternal is for errors of others that Deny is given.
+var verdictInternal = &verdict{class: errInternal, reason: ReasonUnknown, text: "internal error"}
+
+var errInternal = errors.New("middleware: internal error")
+
+// classVerdicts stand for errors that are a class and nothing more.
+var classVerdicts = map[error]*verdict{
+	ErrNoToken:                    verdictNoToken,
+	ErrInvalidRequest:             verdictCredentials,
+	ErrInvalidToken:               verdictCheck,
+	ErrInsufficientAuthentication: verdictACR,
+	ErrInsufficientScope:          verdictNotPermitted,
+	ErrKeysUnavailable:            verdictKeysUnavailable,
+	ErrCheckUnavailable:           verdictCheckUnavailable,
+}
+
+// retryAfter is d in whole seconds, rounded up.
+func retryAfter(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
