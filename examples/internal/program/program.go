@@ -1,0 +1,133 @@
+// Package program is what the example programs have in common: flags that answer plainly, one line when a port is in
+// use, a log on stderr, and an end within five seconds of SIGINT or SIGTERM.
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Exit codes of every example program.
+const (
+	ExitOK    = 0
+	ExitError = 1 // could not start or failed while running: a port in use, a bad configuration
+	ExitUsage = 2 // an unknown flag or a bad value
+)
+
+// UsageError is a flag that parsed but cannot be used; the program ends with ExitUsage.
+type UsageError struct {
+	Flag string // its name without the dash
+	Err  error
+}
+
+func (e *UsageError) Error() string { return fmt.Sprintf("flag -%s: %v", e.Flag, e.Err) }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Main runs a program and ends the process. define declares the flags; run gets a context that ends with SIGINT or
+// SIGTERM, stdout, and a logger that writes slog text to stderr.
+func Main(name string, define func(*flag.FlagSet), run func(context.Context, io.Writer, *slog.Logger) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Run(ctx, name, os.Args[1:], os.Stdout, os.Stderr, define, run)
+	stop()
+	os.Exit(code)
+}
+
+// Run is Main without the process: it returns the exit code.
+func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writer, define func(*flag.FlagSet), run func(context.Context, io.Writer, *slog.Logger) error) int {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the flag package would print the whole usage after every mistake; one line is clearer
+	define(flags)
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(stdout, "%s: flags and their defaults\n", name)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return ExitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return ExitUsage
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	err = run(ctx, stdout, logger)
+	var usage *UsageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(usage))
+		return ExitUsage
+	case err != nil:
+		fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(err))
+		return ExitError
+	}
+	return ExitOK
+}
+
+// oneLine is an error on one line, also when it names several problems.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// Listen opens a TCP listener on addr.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, &UsageError{Flag: "addr", Err: err}
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program", addr)
+	}
+	return listener, err
+}
+
+// Server is an HTTP server with the timeouts that every server needs.
+func Server(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// Serve answers requests from listener until ctx ends, then lets the requests under way finish for up to four seconds.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
+	server := Server(handler, logger)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	// A new context: the one that ended is what asks for the shutdown.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}
+
+// Announce prints the line that other programs wait for.
+func Announce(w io.Writer, listener net.Listener) {
+	fmt.Fprintf(w, "listening on %s\n", URL(listener))
+}
+
+// URL is the address of a listener as the base of URLs.
+func URL(listener net.Listener) string { return "http://" + listener.Addr().String() }
