@@ -33,6 +33,8 @@ type Config struct {
 	// not) for an unknown one, and is called often.
 	Clients      []Client
 	LookupClient func(ctx context.Context, id string) (*Client, error)
+	// Origins of browser applications of the clients that LookupClient knows; those of Clients need not be repeated.
+	Origins []string
 	// Users knows the people; required if any client has authorization_code.
 	Users Users
 	// Login replaces the built-in login form.
@@ -54,8 +56,6 @@ type Config struct {
 	RefreshGrace time.Duration
 	// Rotation is RotateAlways by default.
 	Rotation Rotation
-	// MaxReplays limits how often one generation may be replayed within the grace; more are refused, and end nothing. 0: no limit.
-	MaxReplays int
 	// MaxRollback lets a family go on when a client presents a token that is so many generations ahead of the store, as
 	// happens when a store loses its last commits. 0, the default: such a token is refused and an event tells of it.
 	MaxRollback int

@@ -65,6 +65,9 @@ func (g *Grant) Advance(s Step) error {
 		return ErrConflict
 	}
 	if s.To != s.From {
+		if s.To != s.From+1 { // generations were skipped: when they were superseded is not known
+			g.History = nil
+		}
 		g.Generation = s.To
 		g.History = append(slices.Clip(g.History), s.Now)
 		if extra := len(g.History) - HistoryLength; extra > 0 {

@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"time"
@@ -54,24 +53,4 @@ func (t Tokens) String() string { return t.LogValue().String() }
 func (t Tokens) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("token_type", t.TokenType), slog.Duration("expires_in", t.ExpiresIn),
 		slog.String("scope", t.Scope), slog.Bool("refresh_token", t.RefreshToken != ""), slog.Bool("id_token", t.IDToken != ""))
-}
-
-// IssueRequest asks [Server.IssueTokens] for tokens.
-type IssueRequest struct {
-	ClientID string
-	Subject  string
-	// Scopes of the grant; nil: all that the client may have.
-	Scopes []string
-	// AuthTime is when the user proved who they are; zero: now.
-	AuthTime  time.Time
-	SessionID string
-	// EndOthers revokes the user's other grants, at all clients, once the new one exists: for a changed credential.
-	EndOthers bool
-}
-
-// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens: for the
-// application's own endpoints, such as one that changes a password and returns new tokens when asked to. The caller is
-// trusted with the user's identity; client and scopes are checked as in an authorization request.
-func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, error) {
-	return nil, ErrNotFound
 }

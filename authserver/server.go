@@ -2,35 +2,161 @@ package authserver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
+
+	"github.com/bearergate/bearergate/jwks"
+	"github.com/bearergate/bearergate/middleware"
+)
+
+// The endpoints, below the issuer.
+const (
+	pathAuthorize    = "/authorize"
+	pathLogin        = "/login"
+	pathToken        = "/token"
+	pathRefreshJSON  = "/auth/refreshtoken"
+	pathRevoke       = "/revoke"
+	pathIntrospect   = "/introspect"
+	pathUserInfo     = "/userinfo"
+	pathEndSession   = "/end_session"
+	pathKeys         = "/.well-known/jwks.json"
+	pathOpenIDConfig = "/.well-known/openid-configuration"
+	pathOAuthConfig  = "/.well-known/oauth-authorization-server"
 )
 
 // Server is the authorization server. It is an [http.Handler], safe for concurrent use, and runs nothing in the background
 // but what [Server.Run] is called for.
 type Server struct {
-	cfg Config
-	log *slog.Logger
-	now func() time.Time
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	keys     *jwks.Rotator
+	ring     keyring
+	clients  map[string]*Client
+	base     string // the path of the issuer, without a slash at the end
+	secure   bool   // the issuer is https
+	cookies  cookieKeys
+	throttle *throttle
+	bearer   *middleware.Bearer
+	routes   map[string]http.Handler
 }
 
 // New returns a server. It does no I/O. The error names every problem of the configuration at once.
 func New(cfg *Config) (*Server, error) {
-	return &Server{}, nil
+	if cfg == nil {
+		return nil, errors.New("authserver: the Config is missing")
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: *cfg, log: cfg.Logger, now: cfg.Now, keys: cfg.Keys, ring: newKeyring(cfg.RefreshKeys),
+		clients: map[string]*Client{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	clock := time.Now
+	if cfg.Now != nil {
+		clock = cfg.Now
+	}
+	s.now = func() time.Time { return clock().UTC().Truncate(time.Millisecond) } // as precise as stores are
+	for _, c := range cfg.Clients {
+		s.clients[c.ID] = &c
+	}
+	u, err := url.Parse(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
+	if s.cookies, err = newCookieKeys(cfg.RefreshKeys); err != nil {
+		return nil, err
+	}
+	s.throttle = newThrottle()
+	if s.keys == nil {
+		s.keys, err = jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: s.longestAccess() + 5*time.Minute, Now: cfg.Now, Logger: cfg.Logger})
+		if err != nil {
+			return nil, fmt.Errorf("authserver: signing keys: %w", err)
+		}
+	}
+	if err := s.newUserInfo(); err != nil {
+		return nil, err
+	}
+	s.route()
+	return s, nil
+}
+
+// longestAccess is the longest life of an access token that the server issues.
+func (s *Server) longestAccess() time.Duration {
+	longest := s.cfg.AccessTokenLifetime
+	for _, c := range s.clients {
+		longest = max(longest, c.AccessTokenLifetime)
+	}
+	return longest
+}
+
+func (s *Server) route() {
+	s.routes = map[string]http.Handler{}
+	handle := func(path string, h http.HandlerFunc) { s.routes[s.base+path] = h }
+	handle(pathAuthorize, s.authorize)
+	handle(pathLogin, s.login)
+	handle(pathToken, s.crossOrigin(s.token))
+	handle(pathRefreshJSON, s.crossOrigin(s.refreshJSON))
+	handle(pathRevoke, s.crossOrigin(s.revoke))
+	handle(pathIntrospect, s.introspect)
+	handle(pathUserInfo, s.crossOrigin(s.userInfo))
+	handle(pathEndSession, s.endSession)
+	handle(pathKeys, s.keys.ServeHTTP)
+	// Both ways to build the address of a document from an issuer with a path: appended (OpenID Connect Discovery) and inserted
+	// (RFC 8414 section 3.1).
+	for _, known := range []string{pathOpenIDConfig, pathOAuthConfig} {
+		s.routes[s.base+known] = http.HandlerFunc(s.discovery)
+		s.routes[known+s.base] = http.HandlerFunc(s.discovery)
+	}
 }
 
 // ServeHTTP answers the endpoints of the server.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "//.well-known/") { // an issuer with a slash at the end, and a client that adds another one
+		path = path[1:]
+	}
+	h, ok := s.routes[path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	h.ServeHTTP(w, r.WithContext(withRemote(r)))
+}
+
+// url is the address of an endpoint.
+func (s *Server) url(path string) string { return strings.TrimSuffix(s.cfg.Issuer, "/") + path }
 
 // Ready tells whether tokens can be issued: there is a signing key and the store answers.
-func (s *Server) Ready(ctx context.Context) error { return nil }
-
-// Run deletes what has expired, in small batches about once a minute, until ctx is done.
-func (s *Server) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.keys.Ready(ctx); err != nil {
+		return fmt.Errorf("authserver: signing keys: %w", err)
+	}
+	id, _ := newGrantID()
+	if _, err := s.cfg.Store.Grant(ctx, id); !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("authserver: store: %w", err)
+	}
+	return nil
+}
 
 // Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
 // tokens that are out live on for at most their lifetime. It returns how many grants it ended.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
-	return s.cfg.Store.Revoke(ctx, sel, reason, s.now())
+	n, err := s.cfg.Store.Revoke(ctx, sel, reason, s.now())
+	if err != nil {
+		return n, fmt.Errorf("authserver: revoke: %w", err)
+	}
+	if n > 0 {
+		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
+	}
+	return n, nil
 }

@@ -6,13 +6,15 @@ import (
 	"time"
 )
 
-// Errors of a [Store]. A store returns them bare or wrapped; the server uses [errors.Is]. Any other error means that the
-// outcome is unknown, and is answered with 503 and Retry-After.
+// Errors that a [Store], a [Users] and the hooks return, bare or wrapped. Any other error of theirs means that the outcome is
+// unknown, and is answered with 503 and Retry-After.
 var (
 	// ErrNotFound says that there is no such grant, client or user.
 	ErrNotFound = errors.New("authserver: not found")
 	// ErrConflict says that the row no longer is as the step expected it, and that nothing was changed.
 	ErrConflict = errors.New("authserver: conflict")
+	// ErrAccessDenied says that a user may not go on: wrong user name or password, account disabled.
+	ErrAccessDenied = errors.New("authserver: access denied")
 )
 
 // Store keeps grants. Every method is atomic and durable by contract: when it returns nil its effect has happened, is seen
@@ -57,7 +59,7 @@ type Step struct {
 	ID   string
 	From uint32
 	// To is the row's generation afterwards. When it differs from From, Now is appended to History (of which the newest
-	// [HistoryLength] are kept) and Replays becomes 0.
+	// [HistoryLength] are kept) and Replays becomes 0. When it is not From+1 either, History becomes Now alone.
 	To  uint32
 	Now time.Time
 	// IdleExpiresAt is set unless it is zero.

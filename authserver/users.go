@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,9 +10,6 @@ import (
 	"sync"
 	"time"
 )
-
-// ErrAccessDenied says that a user may not go on: wrong user name or password, account disabled. Hooks return it too.
-var ErrAccessDenied = errors.New("authserver: access denied")
 
 // User is a person who can sign in, as the server needs to know them.
 type User struct {
@@ -53,17 +51,25 @@ type Login struct {
 // browser comes back to r.URL. fresh is true when the client asked for a new sign-in (prompt=login, or max_age has passed).
 type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login, error)
 
+const maxPasswordChecks = 4
+
 // UserList is a [Users] in memory, for demos, tests and small installations.
 type UserList struct {
-	mu         sync.RWMutex
-	byName     map[string]*User
-	bySubject  map[string]*User
-	unknownPwd string
+	mu        sync.RWMutex
+	byName    map[string]*User
+	bySubject map[string]*User
+	decoy     string        // a hash that unknown names are checked against
+	slots     chan struct{} // bounds how many passwords are checked at once: each takes 19 MiB
 }
 
 // NewUserList returns a list of the given users. Each needs a Subject, a Username and a PasswordHash, the first two unique.
 func NewUserList(users ...User) (*UserList, error) {
-	l := &UserList{byName: map[string]*User{}, bySubject: map[string]*User{}, unknownPwd: decoyHash()}
+	l := &UserList{byName: map[string]*User{}, bySubject: map[string]*User{}, slots: make(chan struct{}, maxPasswordChecks)}
+	if len(users) > 0 {
+		l.decoy = users[0].PasswordHash // as costly as the others; that it belongs to someone does not matter, see Authenticate
+	} else {
+		l.decoy = HashPassword(rand.Text())
+	}
 	var problems []error
 	for _, u := range users {
 		if l.bySubject[u.Subject] != nil {
@@ -111,12 +117,19 @@ func (l *UserList) Remove(subject string) {
 	}
 }
 
-// Authenticate checks a password. An unknown name costs the same work as a wrong password.
-func (l *UserList) Authenticate(_ context.Context, username, password string) (*User, error) {
+// Authenticate checks a password. An unknown name costs the same work as a wrong password, and is refused whatever the password.
+// A few passwords are checked at a time; the others wait, until ctx is done.
+func (l *UserList) Authenticate(ctx context.Context, username, password string) (*User, error) {
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	l.mu.RLock()
 	u := l.byName[username]
 	l.mu.RUnlock()
-	hash := l.unknownPwd
+	hash := l.decoy
 	if u != nil {
 		hash = u.PasswordHash
 	}

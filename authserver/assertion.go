@@ -1,0 +1,102 @@
+package authserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	// maxAssertionLife bounds how long an assertion has to be remembered.
+	maxAssertionLife = 10 * time.Minute
+	assertionLeeway  = 30 * time.Second
+)
+
+var assertionAlgorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
+
+// authenticateAssertion checks private_key_jwt (RFC 7523 section 3): signed by a key of the client, iss and sub its id, aud
+// this server, not expired, and never seen before.
+func (s *Server) authenticateAssertion(ctx context.Context, p *params) (*Client, *oauthError) {
+	raw := p.get("client_assertion")
+	if raw == "" || p.get("client_assertion_type") != assertionType {
+		return nil, invalidRequest("client_assertion and client_assertion_type go together")
+	}
+	claims := &jwt.RegisteredClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(raw, claims); err != nil {
+		return nil, s.clientFailed(ctx, p.get("client_id"), errors.New("authserver: the assertion is not a JWT"))
+	}
+	id := claims.Subject // not authenticated yet; it only says whose keys to try
+	if named := p.get("client_id"); named != "" && named != id {
+		return nil, invalidRequest("client_id differs from the assertion")
+	}
+	c, err := s.client(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, s.clientFailed(ctx, id, errors.New("authserver: unknown client"))
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if err := s.checkAssertion(ctx, c, raw); err != nil {
+		return nil, s.clientFailed(ctx, id, fmt.Errorf("authserver: assertion refused: %w", err))
+	}
+	if err := s.spendAssertion(ctx, c, claims); err != nil {
+		if errors.Is(err, ErrConflict) {
+			return nil, s.clientFailed(ctx, id, errors.New("authserver: the assertion was used before"))
+		}
+		return nil, unavailable(err)
+	}
+	return c, nil
+}
+
+func (s *Server) checkAssertion(ctx context.Context, c *Client, raw string) error {
+	if len(c.JWKS) == 0 {
+		return errors.New("the client has no keys")
+	}
+	set, err := jwks.Parse(c.JWKS)
+	if err != nil {
+		return err
+	}
+	keyfunc := func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		keys, err := set.Lookup(ctx, kid, t.Method.Alg())
+		if err != nil {
+			return nil, err
+		}
+		all := jwt.VerificationKeySet{}
+		for _, k := range keys {
+			all.Keys = append(all.Keys, k.Public())
+		}
+		return all, nil
+	}
+	claims := &jwt.RegisteredClaims{}
+	_, err = jwt.NewParser(jwt.WithValidMethods(assertionAlgorithms), jwt.WithExpirationRequired(), jwt.WithIssuer(c.ID),
+		jwt.WithSubject(c.ID), jwt.WithLeeway(assertionLeeway), jwt.WithTimeFunc(s.now), jwt.WithStrictDecoding()).
+		ParseWithClaims(raw, claims, keyfunc)
+	switch {
+	case err != nil:
+		return err
+	case !slices.Contains(claims.Audience, s.cfg.Issuer) && !slices.Contains(claims.Audience, s.url(pathToken)):
+		return jwt.ErrTokenInvalidAudience
+	case claims.ID == "":
+		return errors.New("jti is missing")
+	case claims.ExpiresAt.After(s.now().Add(maxAssertionLife + assertionLeeway)):
+		return errors.New("exp is more than ten minutes ahead")
+	}
+	return nil
+}
+
+// spendAssertion makes sure that an assertion, which may have been seen on its way, works once.
+func (s *Server) spendAssertion(ctx context.Context, c *Client, claims *jwt.RegisteredClaims) error {
+	sum := sha256.Sum256([]byte(c.ID + "\x00" + claims.ID))
+	until := claims.ExpiresAt.Add(assertionLeeway + time.Second).UTC().Truncate(time.Millisecond)
+	return s.cfg.Store.Once(ctx, "assertion:"+base64.RawURLEncoding.EncodeToString(sum[:]), s.now(), until)
+}

@@ -1,0 +1,74 @@
+package authserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// metadata is RFC 8414 section 2 and OpenID Connect Discovery section 3: one document serves both.
+func (s *Server) metadata() map[string]any {
+	scopes := []string{}
+	for name := range identityScopes {
+		scopes = append(scopes, name)
+	}
+	for _, own := range s.cfg.Resources {
+		scopes = append(scopes, own...)
+	}
+	slices.Sort(scopes)
+	claims := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "acr", "amr"}
+	for _, names := range identityScopes {
+		claims = append(claims, names...)
+	}
+	slices.Sort(claims)
+	auth := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+	return map[string]any{
+		"issuer":                                s.cfg.Issuer,
+		"authorization_endpoint":                s.url(pathAuthorize),
+		"token_endpoint":                        s.url(pathToken),
+		"revocation_endpoint":                   s.url(pathRevoke),
+		"introspection_endpoint":                s.url(pathIntrospect),
+		"userinfo_endpoint":                     s.url(pathUserInfo),
+		"end_session_endpoint":                  s.url(pathEndSession),
+		"jwks_uri":                              s.url(pathKeys),
+		"scopes_supported":                      slices.Compact(scopes),
+		"claims_supported":                      slices.Compact(claims),
+		"response_types_supported":              []string{"code"},
+		"response_modes_supported":              []string{"query"},
+		"grant_types_supported":                 []string{grantCode, grantRefresh, grantCredentials},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{s.keys.Algorithm()},
+		"code_challenge_methods_supported":      []string{"S256"},
+
+		"token_endpoint_auth_methods_supported":                    auth,
+		"token_endpoint_auth_signing_alg_values_supported":         assertionAlgorithms,
+		"revocation_endpoint_auth_methods_supported":               auth,
+		"revocation_endpoint_auth_signing_alg_values_supported":    assertionAlgorithms,
+		"introspection_endpoint_auth_methods_supported":            auth[:3],
+		"introspection_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
+
+		"prompt_values_supported":                        []string{"none", "login"},
+		"claims_parameter_supported":                     false,
+		"request_parameter_supported":                    false,
+		"request_uri_parameter_supported":                false,
+		"authorization_response_iss_parameter_supported": true,
+	}
+}
+
+// discovery answers with the metadata document. It is public, so any origin may read it.
+func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "the method is not GET", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := json.Marshal(s.metadata())
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Write(append(body, '\n'))
+}

@@ -1,0 +1,366 @@
+package authserver_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/jwks"
+)
+
+const (
+	issuer   = "https://login.example"
+	mvcID    = "mvc client"
+	mvcKey   = "mvc secret"
+	mvcBack  = "http://127.0.0.1:5002/signin-oidc"
+	spaBack  = "http://127.0.0.1:5003/callback"
+	allScope = "api1 openid profile email phone address offline_access"
+	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+
+var passwords = func() map[string]string { // the cheapest bcrypt there is: the tests sign in often
+	m := map[string]string{}
+	for _, name := range []string{"alice", "bob"} {
+		h, err := bcrypt.GenerateFromPassword([]byte(name), bcrypt.MinCost)
+		if err != nil {
+			panic(err)
+		}
+		m[name] = string(h)
+	}
+	return m
+}()
+
+// world is a server with the demo's clients and users, a clock that stands still, and a store that can be made to fail.
+type world struct {
+	t     testing.TB
+	cfg   *authserver.Config
+	srv   *authserver.Server
+	users *authserver.UserList
+	store *faultyStore
+
+	mu     sync.Mutex
+	clock  time.Time
+	events []authserver.Event
+}
+
+func newWorld(t testing.TB, mods ...func(*world)) *world {
+	t.Helper()
+	w := &world{t: t, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	users, err := authserver.NewUserList(
+		authserver.User{Subject: "alice-1", Username: "alice", PasswordHash: passwords["alice"], Claims: map[string]any{
+			"name": "Alice Smith", "email": "alice@example.com", "phone_number": "+1 555 0100",
+			"address": map[string]any{"locality": "Wonderland"}}},
+		authserver.User{Subject: "bob-2", Username: "bob", PasswordHash: passwords["bob"], Claims: map[string]any{"name": "Bob"}})
+	require.NoError(t, err)
+	w.users = users
+	cfg := authserver.NewConfig(issuer)
+	w.store = &faultyStore{Store: cfg.Store}
+	cfg.Store = w.store
+	cfg.Now = w.now
+	cfg.Users = users
+	cfg.Resources = map[string][]string{"api1": {"api1"}, "https://files.example": {"files:read", "files:write"}}
+	code := []string{"authorization_code", "refresh_token"}
+	scopes := strings.Fields(allScope + " files:read files:write")
+	cfg.Clients = []authserver.Client{
+		{ID: mvcID, Secrets: []authserver.Secret{authserver.HashSecret(mvcKey)}, Grants: code, Scopes: scopes,
+			RedirectURIs:            []string{mvcBack, "http://localhost:5002/signin-oidc"},
+			PostLogoutRedirectURIs:  []string{"http://127.0.0.1:5002/"},
+			DangerouslyOptionalPKCE: true},
+		{ID: "spa", Grants: code, Scopes: scopes, RedirectURIs: []string{spaBack}, Origins: []string{"http://127.0.0.1:5003"}},
+		{ID: "worker", Secrets: []authserver.Secret{authserver.HashSecret("worker secret")}, Grants: []string{"client_credentials"},
+			Scopes: []string{"api1"}, Serves: []string{"api1"}},
+	}
+	cfg.OnEvent = func(_ context.Context, e authserver.Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, e)
+	}
+	w.cfg = cfg
+	for _, mod := range mods {
+		mod(w)
+	}
+	if cfg.Keys == nil {
+		cfg.Keys, err = jwks.NewRotator(jwks.RotatorConfig{Now: w.now})
+		require.NoError(t, err)
+	}
+	w.srv, err = authserver.New(cfg)
+	require.NoError(t, err)
+	return w
+}
+
+func (w *world) client(id string) *authserver.Client {
+	for i := range w.cfg.Clients {
+		if w.cfg.Clients[i].ID == id {
+			return &w.cfg.Clients[i]
+		}
+	}
+	w.t.Fatalf("no client %q", id)
+	return nil
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.clock
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock = w.clock.Add(d)
+}
+
+// kinds returns the kinds of the events since the last call.
+func (w *world) kinds() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := []string{}
+	for _, e := range w.events {
+		out = append(out, e.Kind)
+	}
+	w.events = nil
+	return out
+}
+
+// reply is an answer, its body read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	json   map[string]any
+}
+
+func (r reply) str(name string) string {
+	s, _ := r.json[name].(string)
+	return s
+}
+
+func (w *world) do(r *http.Request) reply {
+	rec := httptest.NewRecorder()
+	w.srv.ServeHTTP(rec, r)
+	out := reply{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	if strings.HasPrefix(rec.Header().Get("Content-Type"), "application/json") {
+		require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), &out.json), out.body)
+	}
+	return out
+}
+
+// form posts name, value pairs.
+func (w *world) form(path string, pairs ...string) reply { return w.do(formRequest(path, pairs...)) }
+
+func formRequest(path string, pairs ...string) *http.Request {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Add(pairs[i], pairs[i+1])
+	}
+	r := httptest.NewRequest("POST", issuer+path, strings.NewReader(v.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+// as adds Basic credentials, form-urlencoded as RFC 6749 wants it.
+func as(r *http.Request, id, secret string) *http.Request {
+	r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
+	return r
+}
+
+func (w *world) mvc(path string, pairs ...string) reply {
+	return w.do(as(formRequest(path, pairs...), mvcID, mvcKey))
+}
+
+func (w *world) refresh(token string, pairs ...string) reply {
+	return w.mvc("/token", append([]string{"grant_type", "refresh_token", "refresh_token", token}, pairs...)...)
+}
+
+func challenge() string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// browser is a user agent with cookies that stops at redirects to other hosts.
+type browser struct {
+	w   *world
+	jar *cookiejar.Jar
+}
+
+func (w *world) browser() *browser {
+	jar, err := cookiejar.New(nil)
+	require.NoError(w.t, err)
+	return &browser{w: w, jar: jar}
+}
+
+func (b *browser) do(r *http.Request) reply {
+	for _, c := range b.jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	rec := httptest.NewRecorder()
+	b.w.srv.ServeHTTP(rec, r)
+	b.jar.SetCookies(r.URL, rec.Result().Cookies())
+	return reply{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+}
+
+// get follows redirects within the server.
+func (b *browser) get(target string) reply {
+	for range 5 {
+		out := b.do(httptest.NewRequest("GET", target, nil))
+		next := out.header.Get("Location")
+		if next == "" {
+			return out
+		}
+		u, err := url.Parse(target)
+		require.NoError(b.w.t, err)
+		if u, err = u.Parse(next); u.Host != "login.example" {
+			require.NoError(b.w.t, err)
+			return out
+		}
+		target = u.String()
+	}
+	b.w.t.Fatal("too many redirects")
+	return reply{}
+}
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)">`)
+var action = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
+
+// submit fills in the form of a page and sends it.
+func (b *browser) submit(p reply, pairs ...string) reply {
+	b.w.t.Helper()
+	m := action.FindStringSubmatch(p.body)
+	require.NotNil(b.w.t, m, p.body)
+	for _, h := range hidden.FindAllStringSubmatch(p.body, -1) {
+		pairs = append(pairs, h[1], html.UnescapeString(h[2]))
+	}
+	out := b.do(formRequest(html.UnescapeString(m[1]), pairs...))
+	if next := out.header.Get("Location"); strings.HasPrefix(next, "/") {
+		return b.get(issuer + next)
+	}
+	return out
+}
+
+// authorizeURL is a request of the mvc client, changed by name, value pairs; an empty value takes the parameter out.
+func authorizeURL(pairs ...string) string {
+	v := url.Values{"response_type": {"code"}, "client_id": {mvcID}, "redirect_uri": {mvcBack}, "scope": {allScope},
+		"state": {"xyz"}, "nonce": {"n-0S6"}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+		if pairs[i+1] == "" {
+			v.Del(pairs[i])
+		}
+	}
+	return issuer + "/authorize?" + v.Encode()
+}
+
+// answer returns the parameters of a redirect back to the client.
+func (w *world) answer(r reply) url.Values {
+	w.t.Helper()
+	require.Equal(w.t, http.StatusSeeOther, r.status, r.body)
+	u, err := url.Parse(r.header.Get("Location"))
+	require.NoError(w.t, err)
+	return u.Query()
+}
+
+// code signs alice in and returns an authorization code for the mvc client.
+func (w *world) code(pairs ...string) string {
+	w.t.Helper()
+	b := w.browser()
+	a := w.answer(b.submit(b.get(authorizeURL(pairs...)), "username", "alice", "password", "alice"))
+	require.NotEmpty(w.t, a.Get("code"), a)
+	return a.Get("code")
+}
+
+func (w *world) exchange(code string) reply {
+	return w.mvc("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
+}
+
+// signIn returns the first tokens of a new session of alice at the mvc client.
+func (w *world) signIn(pairs ...string) reply {
+	w.t.Helper()
+	r := w.exchange(w.code(pairs...))
+	require.Equal(w.t, http.StatusOK, r.status, r.body)
+	return r
+}
+
+// claims decodes a token without judging it.
+func claims(t testing.TB, token string) (header, payload map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	require.Len(t, parts, 3)
+	for i, dst := range []*map[string]any{&header, &payload} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		require.NoError(t, err)
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		require.NoError(t, dec.Decode(dst))
+	}
+	return header, payload
+}
+
+// faultyStore lets a test break a store at a chosen moment.
+type faultyStore struct {
+	authserver.Store
+	mu     sync.Mutex
+	before func(authserver.Step) error // an error: nothing is done
+	after  func(authserver.Step) error // an error: it is done, but nobody learns of it
+}
+
+func (f *faultyStore) set(before, after func(authserver.Step) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before, f.after = before, after
+}
+
+func (f *faultyStore) Advance(ctx context.Context, s authserver.Step) error {
+	f.mu.Lock()
+	before, after := f.before, f.after
+	f.mu.Unlock()
+	if before != nil {
+		if err := before(s); err != nil {
+			return err
+		}
+	}
+	if err := f.Store.Advance(ctx, s); err != nil {
+		return err
+	}
+	if after != nil {
+		return after(s)
+	}
+	return nil
+}
+
+// handlerTransport is a RoundTripper that calls a handler in process.
+type handlerTransport struct{ http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "192.0.2.1:1234"
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, in)
+	res := rec.Result()
+	res.Request = r
+	if res.Body == nil {
+		res.Body = io.NopCloser(strings.NewReader(""))
+	}
+	return res, nil
+}

@@ -1,0 +1,101 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bearergate/bearergate/middleware"
+)
+
+// introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and, if
+// it serves a resource (Client.Serves), about access tokens for that; everything else is inactive for it.
+func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
+	p, refusal := readForm(w, r)
+	if refusal == nil {
+		var c *Client
+		c, refusal = s.authenticate(r, p)
+		switch {
+		case refusal != nil:
+		case c.public():
+			refusal = s.clientFailed(r.Context(), c.ID, errors.New("authserver: a public client may not introspect"))
+		case p.get("token") == "":
+			refusal = invalidRequest("token is missing")
+		default:
+			var answer map[string]any
+			if answer, refusal = s.introspection(r.Context(), c, p.get("token")); refusal == nil {
+				if answer == nil {
+					answer = map[string]any{"active": false}
+				}
+				writeJSON(w, http.StatusOK, answer)
+				return
+			}
+		}
+	}
+	s.refuse(w, r, refusal)
+}
+
+// introspection returns the answer, or nil if the token is not active for c.
+func (s *Server) introspection(ctx context.Context, c *Client, token string) (map[string]any, *oauthError) {
+	if _, isRefresh := refreshToken.parse(token); isRefresh {
+		return s.introspectRefresh(ctx, c, token)
+	}
+	access, err := s.bearer.Validator().Validate(ctx, token)
+	if errors.Is(err, middleware.ErrKeysUnavailable) {
+		return nil, unavailable(err)
+	}
+	if err != nil || access.ClientID != c.ID && len(intersect(access.Audience, c.Serves)) == 0 {
+		return nil, nil
+	}
+	if id := grantOf(access.ID); id != "" {
+		g, err := s.cfg.Store.Grant(ctx, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, unavailable(err)
+		}
+		if err != nil || !g.RevokedAt.IsZero() {
+			return nil, nil
+		}
+	}
+	answer := map[string]any{}
+	if err := access.Decode(&answer); err != nil {
+		return nil, unavailable(err)
+	}
+	answer["active"], answer["token_type"] = true, "Bearer"
+	return answer, nil
+}
+
+func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string) (map[string]any, *oauthError) {
+	o, g, refusal := s.presented(ctx, refreshToken, token)
+	if refusal != nil && refusal.status >= 500 {
+		return nil, refusal
+	}
+	if refusal != nil || g.ClientID != c.ID {
+		return nil, nil
+	}
+	if class := g.classify(o.gen, s.now(), s.cfg.terms(c).grace); class != refreshCurrent && class != refreshInGrace {
+		return nil, nil
+	}
+	return map[string]any{"active": true, "client_id": g.ClientID, "sub": g.Subject, "scope": strings.Join(g.Scopes, " "),
+		"iss": s.cfg.Issuer, "iat": g.CreatedAt.Unix(), "exp": earlier(g.ExpiresAt, g.IdleExpiresAt).Unix(), "sid": g.SessionID}, nil
+}
+
+// grantOf returns the grant's id that is in front of an access token's jti; "" for tokens that have no grant.
+func grantOf(jti string) string {
+	id, _, found := strings.Cut(jti, ".")
+	if !found {
+		return ""
+	}
+	return id
+}
+
+// ownAudiences are all audiences that the server issues access tokens for.
+func (s *Server) ownAudiences() []string {
+	all := []string{s.url(pathUserInfo)}
+	for res := range s.cfg.Resources {
+		all = append(all, res)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,119 @@
+package authserver
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// endSession is OpenID Connect RP-Initiated Logout. It ends the browser's session and every grant that came from it. With an ID
+// token of the same session it does so at once; otherwise it asks the person first, so that no other site can sign them out.
+func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
+	noStore(w)
+	query, err := authorizeQuery(w, r)
+	if err != nil {
+		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
+		return
+	}
+	confirmed := false
+	form, err := url.ParseQuery(query)
+	if err == nil && r.Method == http.MethodPost && form.Has("csrf") {
+		if new(http.CrossOriginProtection).Check(r) != nil || !s.checkCSRF(r, form.Get("csrf"), "logout"+form.Get("return")) {
+			s.showProblem(w, http.StatusForbidden, "This form is no longer valid.")
+			return
+		}
+		confirmed, query = true, form.Get("return")
+		form, err = url.ParseQuery(query)
+	}
+	if err != nil {
+		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
+		return
+	}
+	p, refusal := newParams(form)
+	if refusal != nil {
+		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
+		return
+	}
+	clientID, sid := s.idTokenHint(r, p.get("id_token_hint"))
+	if named := p.get("client_id"); clientID == "" {
+		clientID = named
+	} else if named != "" && named != clientID {
+		s.showProblem(w, http.StatusBadRequest, "The request names two different applications.")
+		return
+	}
+	target, ok := s.afterLogout(r, clientID, p)
+	if !ok {
+		s.showProblem(w, http.StatusBadRequest, "The address to return to is not one of the application's.")
+		return
+	}
+	in := s.session(r)
+	if !confirmed && in != nil && (sid == "" || sid != in.ID) {
+		s.showPage(w, http.StatusOK, "logout", page{Title: "Do you want to sign out?", Action: s.base + pathEndSession,
+			Return: query, CSRF: s.csrfToken(w, r, "logout"+query), Allows: formAction(target)})
+		return
+	}
+	if in != nil {
+		sid = in.ID
+	}
+	if sid != "" {
+		if _, err := s.Revoke(r.Context(), Selector{SessionID: sid}, "logout"); err != nil {
+			s.log.ErrorContext(r.Context(), "logout failed", "error", err)
+			s.showProblem(w, http.StatusServiceUnavailable, "Signing out does not work at the moment. Please try again.")
+			return
+		}
+	}
+	s.endBrowserSession(w)
+	s.event(r.Context(), Event{Kind: "logout", ClientID: clientID})
+	if target == "" {
+		s.showPage(w, http.StatusOK, "message", page{Title: "Signed out", Problem: "You are signed out."})
+		return
+	}
+	w.Header().Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// afterLogout returns where to send the browser; "" for nowhere, and false for an address that is not registered.
+func (s *Server) afterLogout(r *http.Request, clientID string, p *params) (string, bool) {
+	uri := p.get("post_logout_redirect_uri")
+	if uri == "" {
+		return "", true
+	}
+	c, err := s.client(r.Context(), clientID)
+	if err != nil || !slices.Contains(c.PostLogoutRedirectURIs, uri) {
+		return "", false
+	}
+	if state := p.get("state"); state != "" {
+		uri = redirectURL(uri, url.Values{"state": {state}})
+	}
+	return uri, true
+}
+
+// idTokenHint returns client and session of an ID token that the server has signed. It may have expired: what counts is who got it.
+func (s *Server) idTokenHint(r *http.Request, hint string) (clientID, sid string) {
+	if hint == "" {
+		return "", ""
+	}
+	claims := jwt.MapClaims{}
+	_, err := jwt.NewParser(jwt.WithValidMethods([]string{s.keys.Algorithm()}), jwt.WithoutClaimsValidation(),
+		jwt.WithStrictDecoding()).ParseWithClaims(hint, claims, func(t *jwt.Token) (any, error) {
+		if t.Header["typ"] != "JWT" { // an access token is no ID token
+			return nil, jwt.ErrTokenUnverifiable
+		}
+		kid, _ := t.Header["kid"].(string)
+		keys, err := s.keys.Lookup(r.Context(), kid, t.Method.Alg())
+		if err != nil {
+			return nil, err
+		}
+		return keys[0].Public(), nil
+	})
+	if iss, _ := claims.GetIssuer(); err != nil || iss != s.cfg.Issuer {
+		return "", ""
+	}
+	if aud, err := claims.GetAudience(); err == nil && len(aud) == 1 {
+		clientID = aud[0]
+	}
+	sid, _ = claims["sid"].(string)
+	return clientID, sid
+}

@@ -1,0 +1,123 @@
+package authserver
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+)
+
+// A refresh token or code is its prefix and base64url of
+//
+//	version 1 | key id 1 | grant id 16 | generation 4 | HMAC-SHA256(K, label ‖ grant id ‖ generation ‖ salt ‖ client id) 32
+//
+// The salt is in the row and K is not in the database, so neither alone makes a token, and any generation of a family
+// can be verified and computed again.
+const (
+	opaqueVersion = 1
+	grantIDSize   = 16
+	saltSize      = 16
+	opaqueSize    = 1 + 1 + grantIDSize + 4 + sha256.Size
+)
+
+// opaqueKind keeps codes and refresh tokens apart: neither verifies as the other.
+type opaqueKind struct{ prefix, label string }
+
+var (
+	refreshToken = opaqueKind{"rt1_", "rt/v1"}
+	codeToken    = opaqueKind{"ac1_", "ac/v1"}
+)
+
+// opaque is a token taken apart; nothing of it is authenticated before keyring.verify.
+type opaque struct {
+	kid byte
+	id  [grantIDSize]byte
+	gen uint32
+	mac [sha256.Size]byte
+}
+
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// parse takes a token apart. Every token has exactly one spelling: the encoding is strict and the length fixed.
+func (k opaqueKind) parse(token string) (o opaque, ok bool) {
+	enc, ok := strings.CutPrefix(token, k.prefix)
+	if !ok || len(enc) != base64.RawURLEncoding.EncodedLen(opaqueSize) || strings.ContainsAny(enc, "\r\n") {
+		return o, false
+	}
+	raw, err := strictBase64.DecodeString(enc)
+	if err != nil || len(raw) != opaqueSize || raw[0] != opaqueVersion {
+		return o, false
+	}
+	o.kid = raw[1]
+	copy(o.id[:], raw[2:])
+	o.gen = binary.BigEndian.Uint32(raw[2+grantIDSize:])
+	copy(o.mac[:], raw[2+grantIDSize+4:])
+	return o, true
+}
+
+// grantID is the id under which the store keeps the row.
+func (o *opaque) grantID() string { return base64.RawURLEncoding.EncodeToString(o.id[:]) }
+
+// keyring holds Config.RefreshKeys; the first one signs.
+type keyring []hmacKey
+
+type hmacKey struct {
+	id  byte // the first byte of the key's hash: it stays the same wherever the key stands in the list
+	key []byte
+}
+
+func newKeyring(keys [][]byte) keyring {
+	var ring keyring
+	for _, k := range keys {
+		sum := sha256.Sum256(append([]byte("bearergate key id"), k...))
+		ring = append(ring, hmacKey{id: sum[0], key: append([]byte(nil), k...)})
+	}
+	return ring
+}
+
+// mint returns the token of the given generation: the same one every time.
+func (r keyring) mint(kind opaqueKind, g *Grant, gen uint32) (string, error) {
+	id, err := strictBase64.DecodeString(g.ID)
+	if err != nil || len(id) != grantIDSize {
+		return "", errBadGrantID
+	}
+	raw := make([]byte, 0, opaqueSize)
+	raw = append(raw, opaqueVersion, r[0].id)
+	raw = append(raw, id...)
+	raw = binary.BigEndian.AppendUint32(raw, gen)
+	raw = append(raw, r[0].sum(kind, id, gen, g)...)
+	return kind.prefix + base64.RawURLEncoding.EncodeToString(raw), nil
+}
+
+// verify tells whether one of the keys made o for the row g.
+func (r keyring) verify(kind opaqueKind, o *opaque, g *Grant) bool {
+	ok := false
+	for _, k := range r {
+		if k.id == o.kid && hmac.Equal(o.mac[:], k.sum(kind, o.id[:], o.gen, g)) {
+			ok = true
+		}
+	}
+	return ok
+}
+
+// sum is the MAC. All parts but the last have a fixed length, so no two inputs run together.
+func (k hmacKey) sum(kind opaqueKind, id []byte, gen uint32, g *Grant) []byte {
+	m := hmac.New(sha256.New, k.key)
+	m.Write([]byte(kind.label))
+	m.Write(id)
+	m.Write(binary.BigEndian.AppendUint32(nil, gen))
+	m.Write(g.Salt)
+	m.Write([]byte(g.ClientID))
+	return m.Sum(nil)
+}
+
+// newGrantID returns a fresh id and salt.
+func newGrantID() (id string, salt []byte) {
+	raw := make([]byte, grantIDSize)
+	rand.Read(raw)
+	salt = make([]byte, saltSize)
+	rand.Read(salt)
+	return base64.RawURLEncoding.EncodeToString(raw), salt
+}

@@ -1,0 +1,65 @@
+package authserver
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+// The pages work without scripts and load nothing: one style element, allowed by its hash.
+const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f4f5f7;color:#1c2330}
+main{max-width:22rem;margin:12vh auto;padding:2rem;background:#fff;border-radius:8px;box-shadow:0 1px 4px #0002}
+h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem}
+input{box-sizing:border-box;width:100%;padding:.5rem;font:inherit;border:1px solid #98a2b3;border-radius:4px}
+button{margin-top:1.25rem;width:100%;padding:.6rem;font:inherit;color:#fff;background:#1f5fbf;border:0;border-radius:4px}
+p.problem{color:#a4161a}`
+
+var pages = template.Must(template.New("").Parse(`{{define "head"}}<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Title}}</title><style>` + pageStyle + `</style></head><body><main><h1>{{.Title}}</h1>
+{{end}}{{define "login"}}{{template "head" .}}{{if .Problem}}<p class="problem" role="alert">{{.Problem}}</p>
+{{end}}<form method="post" action="{{.Action}}">
+<input type="hidden" name="return" value="{{.Return}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
+<label for="username">User name</label>
+<input id="username" name="username" value="{{.Username}}" autocomplete="username" autocapitalize="none" required autofocus>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">Sign in</button></form></main></body></html>
+{{end}}{{define "logout"}}{{template "head" .}}<form method="post" action="{{.Action}}">
+<input type="hidden" name="return" value="{{.Return}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
+<button type="submit">Sign out</button></form></main></body></html>
+{{end}}{{define "message"}}{{template "head" .}}<p>{{.Problem}}</p></main></body></html>
+{{end}}`))
+
+// page is what the templates show.
+type page struct {
+	Title, Problem                         string
+	Action, Return, CSRF, Username, Allows string
+}
+
+// showPage writes a page that no one may frame or keep, and that can send its form nowhere but here and to allows.
+func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", strings.TrimSpace("default-src 'none'; style-src '"+pageStyleHash+
+		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+p.Allows))
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	noStore(w)
+	w.WriteHeader(status)
+	if err := pages.ExecuteTemplate(w, name, p); err != nil {
+		s.log.Debug("page not sent", "error", err)
+	}
+}
+
+// showProblem tells a person, not a client, that a request can't be answered: when there is no redirect URI that could be trusted.
+func (s *Server) showProblem(w http.ResponseWriter, status int, text string) {
+	s.showPage(w, status, "message", page{Title: "This request can't be answered", Problem: text})
+}
+
+var pageStyleHash = func() string {
+	sum := sha256.Sum256([]byte(pageStyle))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}()

@@ -1,0 +1,101 @@
+package authserver
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	scopeOpenID  = "openid"
+	scopeOffline = "offline_access"
+)
+
+// identityScopes belong to the server itself; the value lists the claims that a scope gives (OpenID Connect Core section 5.4).
+var identityScopes = map[string][]string{
+	scopeOpenID:  nil,
+	scopeOffline: nil,
+	"profile": {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+		"website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"},
+	"email":   {"email", "email_verified"},
+	"phone":   {"phone_number", "phone_number_verified"},
+	"address": {"address"},
+}
+
+// parseScope splits a scope parameter. ok is false for characters that RFC 6749 section 3.3 does not allow.
+func parseScope(text string) (scopes []string, ok bool) {
+	for token := range strings.SplitSeq(text, " ") {
+		if token == "" {
+			continue
+		}
+		for i := range len(token) {
+			if c := token[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+				return nil, false
+			}
+		}
+		if !slices.Contains(scopes, token) {
+			scopes = append(scopes, token)
+		}
+	}
+	return scopes, true
+}
+
+// subset tells whether every element of a is in b.
+func subset(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(b, x) })
+}
+
+// intersect keeps the elements of a that are in b, in a's order.
+func intersect(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return !slices.Contains(b, x) })
+}
+
+// checkResources checks a resource parameter (RFC 8707): every value is a resource that is known and at which the given scopes
+// mean something.
+func (s *Server) checkResources(resources, scopes []string) *oauthError {
+	for _, res := range resources {
+		own, known := s.cfg.Resources[res]
+		if !known {
+			return invalidTarget("the resource is unknown")
+		}
+		if len(intersect(scopes, own)) == 0 {
+			return invalidTarget("no scope of the resource is granted")
+		}
+	}
+	return nil
+}
+
+// target decides what an access token is for. With resources asked for, the token is for these and carries their scopes alone;
+// otherwise it is for every resource that one of the scopes belongs to, and for userinfo if there is none.
+func (s *Server) target(scopes, resources []string) (audience, tokenScopes []string) {
+	if len(resources) > 0 {
+		var own []string
+		for _, res := range resources {
+			own = append(own, s.cfg.Resources[res]...)
+		}
+		audience = slices.Compact(slices.Sorted(slices.Values(resources)))
+		return audience, intersect(scopes, own)
+	}
+	for res, own := range s.cfg.Resources {
+		if len(intersect(scopes, own)) > 0 {
+			audience = append(audience, res)
+		}
+	}
+	if len(audience) == 0 {
+		return []string{s.url(pathUserInfo)}, scopes
+	}
+	slices.Sort(audience)
+	return audience, scopes
+}
+
+// userClaims picks the claims of the user that the scopes give.
+func userClaims(u *User, scopes []string) map[string]any {
+	claims := map[string]any{}
+	for _, scope := range scopes {
+		for _, name := range identityScopes[scope] {
+			if v, ok := u.Claims[name]; ok {
+				claims[name] = v
+			}
+		}
+	}
+	return claims
+}

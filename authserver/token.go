@@ -1,0 +1,169 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// token is the token endpoint (RFC 6749 section 3.2). The order of the checks matters: nothing is written before the one atomic
+// step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	p, refusal := readForm(w, r)
+	if refusal == nil {
+		var c *Client
+		if c, refusal = s.authenticate(r, p); refusal == nil {
+			s.originAllowed(w, r, c)
+			var t *Tokens
+			if t, refusal = s.grant(r.Context(), c, p); refusal == nil {
+				writeJSON(w, http.StatusOK, t)
+				return
+			}
+		}
+	}
+	s.refuse(w, r, refusal)
+}
+
+func (s *Server) grant(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+	grants := map[string]func(context.Context, *Client, *params) (*Tokens, *oauthError){
+		grantCode: s.grantCode, grantRefresh: s.grantRefresh, grantCredentials: s.grantCredentials,
+	}
+	name := p.get("grant_type")
+	run, known := grants[name]
+	switch {
+	case name == "":
+		return nil, invalidRequest("grant_type is missing")
+	case !known:
+		return nil, badRequest("unsupported_grant_type", "the grant type is not supported")
+	case !c.allows(name):
+		return nil, badRequest("unauthorized_client", "the client may not use this grant type")
+	}
+	return run(ctx, c, p)
+}
+
+// refreshJSON is the refresh grant with a JSON body. A public client need not name itself: the refresh token says who it is.
+func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
+	p, refusal := readJSON(w, r)
+	if refusal == nil {
+		var c *Client
+		if c, refusal = s.authenticate(r, p); refusal != nil && errors.Is(refusal, errNoClient) {
+			c, refusal = s.publicClientOf(r.Context(), p)
+		}
+		if refusal == nil {
+			s.originAllowed(w, r, c)
+			var t *Tokens
+			if t, refusal = s.grantJSON(r.Context(), c, p); refusal == nil {
+				writeJSON(w, http.StatusOK, t)
+				return
+			}
+		}
+	}
+	s.refuse(w, r, refusal)
+}
+
+func (s *Server) grantJSON(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+	if name := p.get("grant_type"); name != "" && name != grantRefresh {
+		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
+	}
+	return s.grant(ctx, c, p)
+}
+
+// publicClientOf returns the public client that a refresh token was issued to.
+func (s *Server) publicClientOf(ctx context.Context, p *params) (*Client, *oauthError) {
+	switch name := p.get("grant_type"); {
+	case name == "":
+		return nil, invalidRequest("grant_type is missing")
+	case name != grantRefresh:
+		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
+	case p.get("refresh_token") == "":
+		return nil, invalidRequest("refresh_token is missing")
+	}
+	_, g, refusal := s.presented(ctx, refreshToken, p.get("refresh_token"))
+	if refusal != nil {
+		return nil, refusal
+	}
+	c, err := s.client(ctx, g.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, unavailable(err)
+	}
+	if err != nil || !c.public() {
+		return nil, invalidClient(errNoClient)
+	}
+	return c, nil
+}
+
+// presented takes a token apart, loads its row and checks that the server made the token. What fails here has no effect on any
+// grant, whoever sends it.
+func (s *Server) presented(ctx context.Context, kind opaqueKind, token string) (opaque, Grant, *oauthError) {
+	refusal := invalidGrant("the refresh token is not valid")
+	if kind == codeToken {
+		refusal = invalidGrant("the code is not valid")
+	}
+	o, ok := kind.parse(token)
+	if !ok {
+		return o, Grant{}, refusal
+	}
+	g, err := s.cfg.Store.Grant(ctx, o.grantID())
+	if errors.Is(err, ErrNotFound) {
+		return o, Grant{}, refusal
+	}
+	if err != nil {
+		return o, Grant{}, unavailable(err)
+	}
+	if !s.ring.verify(kind, &o, &g) {
+		s.event(ctx, Event{Kind: "refresh.forged", ClientID: g.ClientID, GrantID: g.ID, Generation: o.gen, Current: g.Generation})
+		return o, Grant{}, refusal
+	}
+	return o, g, nil
+}
+
+// requestedScopes narrows a grant's scopes to what the request asks for and the client may still have.
+func requestedScopes(c *Client, granted []string, p *params) ([]string, *oauthError) {
+	if p.get("scope") == "" {
+		return intersect(granted, c.Scopes), nil
+	}
+	asked, ok := parseScope(p.get("scope"))
+	if !ok || len(asked) == 0 {
+		return nil, invalidScope("the scope is malformed")
+	}
+	if !subset(asked, granted) || !subset(asked, c.Scopes) {
+		return nil, invalidScope("the scope goes beyond what was granted")
+	}
+	return asked, nil
+}
+
+// requestedResources narrows a grant's resources to what the request asks for.
+func (s *Server) requestedResources(g *Grant, scopes []string, p *params) ([]string, *oauthError) {
+	if len(p.resources) == 0 {
+		return g.Resources, nil
+	}
+	if len(g.Resources) > 0 && !subset(p.resources, g.Resources) {
+		return nil, invalidTarget("the resource goes beyond what was granted")
+	}
+	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
+		return nil, refusal
+	}
+	return slices.Clone(p.resources), nil
+}
+
+// grantCredentials is the client credentials grant (RFC 6749 section 4.4): no user, no refresh token, no row.
+func (s *Server) grantCredentials(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+	if c.public() {
+		return nil, badRequest("unauthorized_client", "a public client may not use this grant type")
+	}
+	own := slices.DeleteFunc(slices.Clone(c.Scopes), func(scope string) bool { _, id := identityScopes[scope]; return id })
+	scopes, refusal := requestedScopes(c, own, p)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
+		return nil, refusal
+	}
+	t, _, refusal := s.sign(ctx, &issue{grantType: grantCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources})
+	if refusal != nil {
+		return nil, refusal
+	}
+	s.event(ctx, Event{Kind: "token.issued", GrantType: grantCredentials, ClientID: c.ID})
+	return t, nil
+}

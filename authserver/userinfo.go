@@ -1,0 +1,74 @@
+package authserver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/bearergate/bearergate/middleware"
+)
+
+// newUserInfo makes the resource server that the userinfo endpoint is: it takes the server's own access tokens with scope openid.
+// One that was issued for an API and openid together names the API as its audience, so every own audience will do; a client
+// that wants a token an API can't show here asks for it with the resource parameter.
+func (s *Server) newUserInfo() error {
+	cfg := middleware.NewConfig(s.cfg.Issuer, s.ownAudiences()...)
+	cfg.Keys, cfg.Algorithms = s.keys, []string{s.keys.Algorithm()}
+	cfg.Profile = middleware.RFC9068
+	cfg.ClockSkew = 0 // it is the same clock
+	cfg.AllowInsecureHTTP = s.cfg.AllowInsecureHTTP
+	cfg.Now, cfg.Logger = s.cfg.Now, s.cfg.Logger
+	cfg.AllowForm = true // RFC 6750 section 2.2; OpenID Connect Core section 5.3.1
+	bearer, err := middleware.New(cfg)
+	if err != nil {
+		return fmt.Errorf("authserver: userinfo: %w", err)
+	}
+	s.bearer = bearer
+	return nil
+}
+
+// userInfo is OpenID Connect Core section 5.3.
+func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
+	noStore(w)
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		http.Error(w, "the method is neither GET nor POST", http.StatusMethodNotAllowed)
+		return
+	}
+	s.bearer.Require(scopeOpenID)(http.HandlerFunc(s.answerUserInfo)).ServeHTTP(w, r)
+}
+
+func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
+	token, ok := middleware.FromContext(r.Context())
+	if !ok {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	if c, err := s.client(r.Context(), token.ClientID); err == nil {
+		s.originAllowed(w, r, c)
+	}
+	gone := errors.Join(middleware.ErrInvalidToken, errors.New("authserver: the session has ended"))
+	if id := grantOf(token.ID); id != "" { // the row is near, so a revoked token stops to work here at once
+		g, err := s.cfg.Store.Grant(r.Context(), id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			s.refuse(w, r, unavailable(err))
+			return
+		}
+		if err != nil || !g.RevokedAt.IsZero() {
+			s.bearer.Deny(w, r, gone)
+			return
+		}
+	}
+	user, refusal := s.activeUser(r.Context(), token.Subject)
+	if refusal != nil && refusal.status >= 500 {
+		s.refuse(w, r, refusal)
+		return
+	}
+	if refusal != nil {
+		s.bearer.Deny(w, r, gone)
+		return
+	}
+	claims := userClaims(user, token.Scopes)
+	claims["sub"] = token.Subject
+	writeJSON(w, http.StatusOK, claims)
+}

@@ -1,0 +1,246 @@
+package authserver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+const (
+	maxGrace        = time.Minute
+	maxCodeLifetime = 10 * time.Minute
+	minKeySize      = 32
+)
+
+// check returns every problem of the configuration.
+func (c *Config) check() error {
+	var problems []error
+	add := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("authserver: "+format, args...))
+	}
+	if !c.made {
+		return errors.New("authserver: the Config was not made by NewConfig")
+	}
+	problems = append(problems, checkIssuer(c.Issuer, c.AllowInsecureHTTP)...)
+	if c.Store == nil {
+		add("Store is missing")
+	}
+	if len(c.RefreshKeys) == 0 {
+		add("RefreshKeys is empty: there is no key to make refresh tokens with")
+	}
+	for i, k := range c.RefreshKeys {
+		if len(k) < minKeySize {
+			add("RefreshKeys[%d] has %d bytes, %d are needed", i, len(k), minKeySize)
+		}
+	}
+	if c.AccessTokenLifetime < time.Second {
+		add("AccessTokenLifetime %v is shorter than 1 s", c.AccessTokenLifetime)
+	}
+	if c.CodeLifetime < time.Second || c.CodeLifetime > maxCodeLifetime {
+		add("CodeLifetime %v is not between 1 s and %v", c.CodeLifetime, maxCodeLifetime)
+	}
+	if c.LoginLifetime < time.Second {
+		add("LoginLifetime %v is shorter than 1 s", c.LoginLifetime)
+	}
+	if c.MaxRollback < 0 {
+		add("MaxRollback %d is negative", c.MaxRollback)
+	}
+	if c.SessionsPerClient < 0 {
+		add("SessionsPerClient %d is negative", c.SessionsPerClient)
+	}
+	problems = append(problems, checkLifetimes("", c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime,
+		c.RefreshGrace)...)
+	if !slices.Contains([]Rotation{RotateAlways, RotateNearExpiry, RotateNever}, c.Rotation) {
+		add("Rotation %q is unknown", c.Rotation)
+	}
+	for name, scopes := range c.Resources {
+		if name == "" || strings.Contains(name, "#") {
+			add("resource %q: the name is empty or has a fragment", name)
+		}
+		for _, scope := range scopes {
+			if got, ok := parseScope(scope); !ok || len(got) != 1 {
+				add("resource %q: %q is not a scope", name, scope)
+			}
+			if _, own := identityScopes[scope]; own {
+				add("resource %q: scope %q belongs to the server itself", name, scope)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for i := range c.Clients {
+		if id := c.Clients[i].ID; seen[id] {
+			add("client %q is there twice", id)
+		} else {
+			seen[id] = true
+		}
+		for _, p := range c.checkClient(&c.Clients[i]) {
+			add("client %q: %w", c.Clients[i].ID, p)
+		}
+		if c.Clients[i].allows(grantCode) && c.Users == nil {
+			add("client %q has authorization_code but Users is missing", c.Clients[i].ID)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkIssuer(issuer string, insecure bool) []error {
+	if issuer == "" {
+		return []error{errors.New("authserver: the issuer is missing")}
+	}
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return []error{fmt.Errorf("authserver: issuer %q is not an https URL", issuer)}
+	}
+	var problems []error
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		problems = append(problems, fmt.Errorf("authserver: issuer %q has a query, a fragment or user info", issuer))
+	}
+	if strings.Contains(strings.TrimSuffix(u.Path, "/"), "//") || u.RawPath != "" {
+		problems = append(problems, fmt.Errorf("authserver: issuer %q: the path has empty or escaped parts", issuer))
+	}
+	if u.Scheme == "http" && !insecure && !loopback(u.Hostname()) {
+		problems = append(problems, fmt.Errorf("authserver: issuer %q is http on a host that is not loopback", issuer))
+	}
+	return problems
+}
+
+func checkLifetimes(who string, access, refresh, idle, grace time.Duration) []error {
+	var problems []error
+	add := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("authserver: "+who+format, args...))
+	}
+	if refresh <= access {
+		add("the refresh token lifetime %v is not longer than the access token lifetime %v", refresh, access)
+	}
+	if idle <= access {
+		add("the refresh idle lifetime %v is not longer than the access token lifetime %v", idle, access)
+	}
+	if grace < 0 || grace > maxGrace {
+		add("the refresh grace %v is not between 0 and %v", grace, maxGrace)
+	}
+	return problems
+}
+
+// checkClient returns every problem of one client, the server's settings given.
+func (c *Config) checkClient(cl *Client) []error {
+	var problems []error
+	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if cl.ID == "" || strings.ContainsFunc(cl.ID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		add("the client id is empty or has characters outside of printable ASCII (RFC 6749 appendix A.1)")
+	}
+	for i, s := range cl.Secrets {
+		if !s.valid() {
+			add("secret %d is not one that HashSecret made", i)
+		}
+	}
+	if len(cl.JWKS) > 0 {
+		if _, err := jwks.Parse(cl.JWKS); err != nil {
+			add("jwks: %w", err)
+		}
+	}
+	if len(cl.Grants) == 0 {
+		add("there is no grant")
+	}
+	for _, g := range cl.Grants {
+		if !slices.Contains([]string{grantCode, grantRefresh, grantCredentials}, g) {
+			add("grant %q is unknown", g)
+		}
+	}
+	if cl.allows(grantCredentials) && cl.public() {
+		add("client_credentials needs a secret or keys")
+	}
+	if cl.allows(grantCode) && len(cl.RedirectURIs) == 0 {
+		add("authorization_code needs a redirect URI")
+	}
+	if cl.DangerouslyOptionalPKCE && cl.public() {
+		add("a public client can't do without PKCE")
+	}
+	for _, uri := range cl.RedirectURIs {
+		if err := c.checkRedirectURI(uri); err != nil {
+			add("redirect URI %q: %w", uri, err)
+		}
+	}
+	for _, uri := range cl.PostLogoutRedirectURIs {
+		if err := c.checkRedirectURI(uri); err != nil {
+			add("post-logout redirect URI %q: %w", uri, err)
+		}
+	}
+	for _, o := range cl.Origins {
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			add("origin %q is not scheme://host[:port]", o)
+		}
+	}
+	for _, scope := range cl.Scopes {
+		if !c.scopeKnown(scope) {
+			add("scope %q belongs to no resource", scope)
+		}
+	}
+	for _, res := range cl.Serves {
+		if _, ok := c.Resources[res]; !ok {
+			add("serves %q, which is no resource", res)
+		}
+	}
+	t := c.terms(cl)
+	if cl.AccessTokenLifetime < 0 || t.access < time.Second {
+		add("the access token lifetime %v is shorter than 1 s", t.access)
+	}
+	problems = append(problems, checkLifetimes("", t.access, t.refresh, t.idle, t.grace)...)
+	switch t.rotation {
+	case RotateAlways, RotateNearExpiry:
+	case RotateNever:
+		if cl.public() && cl.allows(grantRefresh) {
+			add("a public client's refresh tokens must rotate (RFC 9700 section 2.2.2)")
+		}
+	default:
+		add("rotation %q is unknown", t.rotation)
+	}
+	return problems
+}
+
+func (c *Config) scopeKnown(scope string) bool {
+	if _, own := identityScopes[scope]; own {
+		return true
+	}
+	for _, scopes := range c.Resources {
+		if slices.Contains(scopes, scope) {
+			return true
+		}
+	}
+	return false
+}
+
+// loopback tells whether host can only be this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// terms are the settings that apply to one client.
+type terms struct {
+	access, refresh, idle, grace time.Duration
+	rotation                     Rotation
+}
+
+func (c *Config) terms(cl *Client) terms {
+	t := terms{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
+	for dst, own := range map[*time.Duration]time.Duration{
+		&t.access: cl.AccessTokenLifetime, &t.refresh: cl.RefreshTokenLifetime, &t.idle: cl.RefreshIdleLifetime,
+	} {
+		if own != 0 {
+			*dst = own
+		}
+	}
+	if cl.RefreshGrace != nil {
+		t.grace = *cl.RefreshGrace
+	}
+	if cl.Rotation != "" {
+		t.rotation = cl.Rotation
+	}
+	return t
+}
