@@ -1,0 +1,416 @@
+package authclient_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/middleware/authclient"
+)
+
+// crowd sends n requests at once and returns their statuses and errors.
+func crowd(rt http.RoundTripper, n int) (statuses []int, errs []error) {
+	statuses, errs = make([]int, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { statuses[i], errs[i] = tryGet(context.Background(), rt) })
+	}
+	wg.Wait()
+	return statuses, errs
+}
+
+func repeat[T any](v T, n int) []T { return slices.Repeat([]T{v}, n) }
+
+// answers makes a world's refresh hook of the answers to its first requests; nil is an answer by the world itself.
+func answers(all ...func(r *http.Request) (*http.Response, error)) func(int, *http.Request, url.Values) (*http.Response, error) {
+	return func(n int, r *http.Request, _ url.Values) (*http.Response, error) {
+		if n > len(all) || all[n-1] == nil {
+			return nil, nil
+		}
+		return all[n-1](r)
+	}
+}
+
+func answer(status int, body string, header ...string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return response(status, body, header...), nil }
+}
+
+func noAnswer(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection reset by peer")
+}
+
+// A refresh that fails, in each way there is, by 100 requests at once. The token lives an hour; the requests are made
+// "before" its expiry, within the margin, or "after" it.
+func TestRefreshFaults(t *testing.T) {
+	const n = 100
+	lost := func(w *world) func(*http.Request) (*http.Response, error) {
+		return func(r *http.Request) (*http.Response, error) {
+			w.rotate("rt-1") // it was done, but nobody hears of it
+			return noAnswer(r)
+		}
+	}
+	slow := func(d time.Duration, w *world) func(*http.Request) (*http.Response, error) {
+		return func(r *http.Request) (*http.Response, error) {
+			resp := w.rotate("rt-1")
+			select {
+			case <-time.After(d):
+				return resp, nil
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		}
+	}
+	grantEnded := answer(400, `{"error":"invalid_grant"}`)
+	busy := answer(503, "")
+	type answerer = func(*http.Request) (*http.Response, error)
+
+	for _, row := range []struct {
+		name      string
+		after     bool
+		answers   func(w *world) []answerer
+		status    int    // of all requests
+		token     string // that they were sent with
+		err       error  // of all requests, if not nil
+		refreshes int
+		ended     int // calls of OnSessionEnded
+	}{
+		{"no fault, before", false, nil, 200, "at-2", nil, 1, 0},
+		{"no fault, after", true, nil, 200, "at-2", nil, 1, 0},
+		{"answer lost, the retry gets the successor", true, func(w *world) []answerer { return []answerer{lost(w)} }, 200, "at-2", nil, 2, 0},
+		{"no answer twice, before: the old token is good", false, func(*world) []answerer { return []answerer{noAnswer, noAnswer} }, 200, "at-1", nil, 2, 0},
+		{"no answer twice, after", true, func(*world) []answerer { return []answerer{noAnswer, noAnswer} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
+		{"slow, within the first try", true, func(w *world) []answerer { return []answerer{slow(4*time.Second, w)} }, 200, "at-2", nil, 1, 0},
+		{"slow, the second try falls within the grace", true, func(w *world) []answerer { return []answerer{slow(time.Minute, w)} }, 200, "at-2", nil, 2, 0},
+		{"slow twice, within the timeout", true, func(w *world) []answerer { return []answerer{slow(time.Minute, w), slow(20*time.Second, w)} }, 200, "at-2", nil, 2, 0},
+		{"slow for ever", true, func(w *world) []answerer { return []answerer{slow(time.Hour, w), slow(time.Hour, w)} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
+		{"503 once", true, func(*world) []answerer { return []answerer{busy} }, 200, "at-2", nil, 2, 0},
+		{"503 twice, before", false, func(*world) []answerer { return []answerer{busy, busy} }, 200, "at-1", nil, 2, 0},
+		{"503 twice, after", true, func(*world) []answerer { return []answerer{busy, busy} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
+		{"429, Retry-After of a second", true, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "1")} }, 200, "at-2", nil, 2, 0},
+		{"429, Retry-After of a minute, before", false, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "60")} }, 200, "at-1", nil, 1, 0},
+		{"429, Retry-After of a minute, after", true, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "60")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"invalid_grant, before", false, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrSessionEnded, 1, 1},
+		{"invalid_grant, after", true, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrSessionEnded, 1, 1},
+		{"invalid_client is never tried again", true, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"invalid_client, before", false, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 200, "at-1", nil, 1, 0},
+		{"400 without a word", true, func(*world) []answerer { return []answerer{answer(400, "")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"503 that says invalid_grant is a 503", true, func(*world) []answerer { return []answerer{answer(503, `{"error":"invalid_grant"}`)} }, 200, "at-2", nil, 2, 0},
+		{"200 that says invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrSessionEnded, 1, 1},
+		{"a web page", true, func(*world) []answerer { return []answerer{answer(200, "<html>Log in to the hotel's network")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"a redirect", true, func(*world) []answerer { return []answerer{answer(307, "", "Location", "https://evil.example/token")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				if row.answers != nil {
+					w.refresh = answers(row.answers(w)...)
+				}
+				ended := 0
+				rt := w.transport(t, func(cfg *authclient.Config) {
+					cfg.OnSessionEnded = func(err error) {
+						ended++
+						assert.ErrorIs(t, err, authclient.ErrSessionEnded)
+					}
+				})
+				if row.after {
+					time.Sleep(time.Hour)
+				} else {
+					time.Sleep(time.Hour - 5*time.Second)
+				}
+
+				statuses, errs := crowd(rt, n)
+				for i := range n {
+					if row.err != nil {
+						assert.ErrorIs(t, errs[i], row.err)
+					} else {
+						assert.NoError(t, errs[i])
+					}
+				}
+				assert.Equal(t, repeat(row.status, n), statuses)
+				assert.Equal(t, row.refreshes, w.refreshed())
+				assert.Equal(t, row.ended, ended)
+				if row.err == nil {
+					assert.Equal(t, repeat(row.token, n), w.sent())
+				} else {
+					assert.Empty(t, w.sent(), "nothing is sent that must fail")
+				}
+				for _, form := range w.forms {
+					assert.Equal(t, "rt-1", form.Get("refresh_token"), "all tries with the same refresh token")
+				}
+			})
+		})
+	}
+}
+
+// The same by a 401: the API refuses the token long before it expires.
+func TestRefusalFaults(t *testing.T) {
+	const n = 100
+	type answerer = func(*http.Request) (*http.Response, error)
+	for _, row := range []struct {
+		name      string
+		answers   []answerer
+		status    int
+		refreshes int
+		ended     int
+	}{
+		{"no fault", nil, 200, 1, 0},
+		{"no answer once", []answerer{noAnswer}, 200, 2, 0},
+		{"no answer twice: the original 401", []answerer{noAnswer, noAnswer}, 401, 2, 0},
+		{"503 twice: the original 401", []answerer{answer(503, ""), answer(503, "")}, 401, 2, 0},
+		{"429 with Retry-After: the original 401", []answerer{answer(429, "", "Retry-After", "60")}, 401, 1, 0},
+		{"invalid_grant: the original 401", []answerer{answer(400, `{"error":"invalid_grant"}`)}, 401, 1, 1},
+		{"invalid_client: the original 401", []answerer{answer(401, `{"error":"invalid_client"}`)}, 401, 1, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.refresh = answers(row.answers...)
+				ended := 0
+				rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnSessionEnded = func(error) { ended++ } })
+				time.Sleep(10 * time.Minute)
+				w.revoke()
+				// All 401s come at once, so that none is sent after a refresh has failed.
+				var arrived sync.WaitGroup
+				arrived.Add(n)
+				w.api = func(r *http.Request) *http.Response {
+					if r.Header.Get("Authorization") == "Bearer at-1" {
+						arrived.Done()
+						arrived.Wait()
+					}
+					return nil
+				}
+
+				statuses, errs := crowd(rt, n)
+				assert.Equal(t, repeat(error(nil), n), errs)
+				assert.Equal(t, repeat(row.status, n), statuses)
+				assert.Equal(t, row.refreshes, w.refreshed())
+				assert.Equal(t, row.ended, ended)
+			})
+		})
+	}
+}
+
+func TestOriginal401IsUntouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
+		rt := w.transport(t)
+		w.revoke()
+		req, err := http.NewRequest(http.MethodGet, apiURL+"/identity", nil)
+		require.NoError(t, err)
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		body := make([]byte, 7)
+		_, err = resp.Body.Read(body)
+		require.NoError(t, err)
+		assert.Equal(t, "refused", string(body))
+		assert.Equal(t, []string{invalidToken}, resp.Header["Www-Authenticate"])
+		assert.Same(t, req, resp.Request)
+		assert.Empty(t, req.Header, "the caller's request is not changed")
+	})
+}
+
+func TestEndedSessionFailsFastUntilSetToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(answer(400, `{"error":"invalid_grant","error_description":"revoked"}`))
+		ended := 0
+		rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnSessionEnded = func(error) { ended++ } })
+		time.Sleep(2 * time.Hour)
+		for range 10 {
+			_, err := tryGet(t.Context(), rt)
+			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			var said *oauth2.RetrieveError
+			require.ErrorAs(t, err, &said)
+			assert.Equal(t, "invalid_grant", said.ErrorCode)
+			_, err = rt.Token()
+			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			_, err = rt.Refresh(t.Context())
+			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			time.Sleep(time.Hour)
+		}
+		assert.Equal(t, 1, w.refreshed())
+		assert.Equal(t, 1, ended)
+		assert.Zero(t, w.called())
+
+		require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+		assert.Equal(t, 200, get(t, rt))
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, 200, get(t, rt), "and refreshes again")
+		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
+	})
+}
+
+// One who goes away takes nothing from the others: the refresh he began goes on.
+func TestCallerCancels(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		refused bool // by the API; else the token has expired
+	}{{"before the request was sent", false}, {"after a 401", true}} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.refresh = func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
+					time.Sleep(3 * time.Second)
+					if err := r.Context().Err(); err != nil {
+						return nil, err
+					}
+					return nil, nil
+				}
+				rt := w.transport(t)
+				if row.refused {
+					w.revoke()
+				} else {
+					time.Sleep(time.Hour)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				begin := time.Now()
+				_, err := tryGet(ctx, rt) // begins the refresh
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Equal(t, time.Second, time.Since(begin), "it waits as long as its own context")
+
+				assert.Equal(t, 200, get(t, rt), "another gets what came of it")
+				assert.Equal(t, 3*time.Second, time.Since(begin))
+				assert.Equal(t, 1, w.refreshed())
+			})
+		})
+	}
+}
+
+func TestAPIThatRefusesForEver(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		body bool // one that can't be sent again
+	}{{"a request that can be sent again", false}, {"a request that can't", true}} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.api = func(r *http.Request) *http.Response {
+					return response(401, "", "WWW-Authenticate", invalidToken)
+				}
+				rt := w.transport(t)
+				for range 200 {
+					status, err := do(t.Context(), rt, http.MethodPost, apiURL+"/orders", onceIf(row.body))
+					require.NoError(t, err)
+					assert.Equal(t, 401, status)
+					time.Sleep(time.Second)
+				}
+				assert.Equal(t, 1, w.refreshed(), "one for the first token, none for the second")
+
+				time.Sleep(time.Hour) // the second one expires
+				for range 100 {
+					_, err := do(t.Context(), rt, http.MethodPost, apiURL+"/orders", onceIf(row.body))
+					require.NoError(t, err)
+				}
+				assert.Equal(t, 3, w.refreshed(), "one because of the clock, one for the token that brought")
+			})
+		})
+	}
+}
+
+func TestTokenRevokedAgainAndAgainIsReplacedEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		rt := w.transport(t)
+		for i := range 5 {
+			require.Equal(t, 200, get(t, rt))
+			require.Equal(t, i, w.refreshed())
+			w.revoke()
+		}
+	})
+}
+
+// A wrong clock costs a refresh, never a working session: lifetimes are counted on one clock.
+func TestWrongClock(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		wrong     func(elapsed time.Duration) time.Duration // by how much, so long after the sign-in
+		refreshes int                                       // in two hours with tokens of an hour
+	}{
+		{"right", func(time.Duration) time.Duration { return 0 }, 2},
+		{"10 min fast, and the expiry of the first token is absolute", func(time.Duration) time.Duration { return 10 * time.Minute }, 3},
+		{"10 min slow, and the expiry of the first token is absolute", func(time.Duration) time.Duration { return -10 * time.Minute }, 2},
+		{"jumps 10 min ahead", func(e time.Duration) time.Duration {
+			if e > 30*time.Minute {
+				return 10 * time.Minute
+			}
+			return 0
+		}, 3},
+		{"jumps 10 min back", func(e time.Duration) time.Duration {
+			if e > 30*time.Minute {
+				return -10 * time.Minute
+			}
+			return 0
+		}, 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				begin := time.Now()
+				rt := w.transport(t, func(cfg *authclient.Config) {
+					cfg.Now = func() time.Time { return time.Now().Add(row.wrong(time.Since(begin))) }
+				})
+				for time.Since(begin) < 2*time.Hour+time.Minute {
+					require.Equal(t, 200, get(t, rt))
+					time.Sleep(7 * time.Second)
+				}
+				assert.LessOrEqual(t, w.refreshed(), row.refreshes)
+				assert.Positive(t, w.refreshed())
+			})
+		})
+	}
+}
+
+func TestPauseBetweenFailedRefreshes(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		answer  func(*http.Request) (*http.Response, error)
+		begun   []time.Duration // when refreshes begin, in the first five minutes, with a call each second
+		perTurn int             // requests in each
+	}{
+		{"no answer", noAnswer, seconds(0, 2, 5, 10, 19, 36, 69, 130, 191, 252), 2},
+		{"Retry-After longer than the pause", answer(503, "", "Retry-After", "100"), seconds(0, 100, 200), 1},
+		{"Retry-After as a date, by the server's clock", answer(429, "",
+			"Date", "Tue, 01 Jan 2030 00:00:00 GMT", "Retry-After", "Tue, 01 Jan 2030 00:02:00 GMT"), seconds(0, 120, 240), 1},
+		{"client refused", answer(401, `{"error":"invalid_client"}`), seconds(0, 60, 120, 180, 240), 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.refresh = func(_ int, r *http.Request, _ url.Values) (*http.Response, error) { return row.answer(r) }
+				rt := w.transport(t)
+				time.Sleep(time.Hour)
+				begin := time.Now()
+				for now := range 300 {
+					time.Sleep(time.Until(begin.Add(time.Duration(now) * time.Second)))
+					_, err := tryGet(t.Context(), rt)
+					require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+				}
+				var begun []time.Duration
+				for i := 0; i < len(w.refreshes); i += row.perTurn {
+					begun = append(begun, w.refreshes[i].Sub(begin))
+				}
+				assert.Equal(t, row.begun, begun)
+			})
+		})
+	}
+}
+
+func seconds(all ...int) []time.Duration {
+	var ds []time.Duration
+	for _, s := range all {
+		ds = append(ds, time.Duration(s)*time.Second)
+	}
+	return ds
+}
