@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/examples/internal/browser"
+	"github.com/bearergate/bearergate/middleware/authclient"
+)
+
+// A story is the steps A to H of RFC 6749 §1.5, told over real HTTP, and what the two settings of Api1 change in them.
+type story struct {
+	servers *servers
+	skew    time.Duration
+	out     io.Writer
+	http    *http.Client
+
+	began        time.Time // until the first token: when the story began
+	issued       time.Time // of the access token in hand
+	steps, wrong int
+}
+
+func newStory(s *servers, out io.Writer, skew time.Duration) *story {
+	return &story{servers: s, skew: skew, out: out, http: &http.Client{Timeout: 10 * time.Second}}
+}
+
+// tokens is a token endpoint's answer, as far as the story looks at it.
+type tokens struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	IDToken      string `json:"id_token"`
+	Scope        string `json:"scope"`
+	ExpiresIn    int    `json:"expires_in"`
+}
+
+// step prints one line and counts whether it was right.
+func (s *story) step(letter, what string, right bool, answer string) {
+	s.steps++
+	mark := "ok"
+	if !right {
+		s.wrong++
+		mark = "WRONG"
+	}
+	fmt.Fprintf(s.out, "%7.2fs  %-2s %-57s %s  [%s]\n", time.Since(s.issued).Seconds(), letter, what, answer, mark)
+}
+
+func (s *story) tell(ctx context.Context) error {
+	s.issued = time.Now()
+	fmt.Fprintf(s.out, "seconds since the access token was issued; it lives 2 s, Api1's clock skew is %v\n\n", s.skew)
+
+	code, verifier, err := s.signIn(ctx)
+	if err != nil {
+		return err
+	}
+	s.step("A", "alice signs in and lets the web client call Api1", code != "", "302, a code")
+
+	client := s.oauth()
+	first, err := s.token(ctx, url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {client.RedirectURL}, "code_verifier": {verifier},
+	})
+	if err != nil {
+		return err
+	}
+	s.issued = time.Now()
+	s.step("B", "POST /token with the code", first.AccessToken != "" && first.RefreshToken != "" && first.IDToken != "", "200, access and refresh token")
+	exp, err := expiry(first.AccessToken)
+	if err != nil {
+		return err
+	}
+	twin, err := s.secondSession(ctx) // a second session, in the hands of authclient: it makes the same calls at the same times
+	if err != nil {
+		return err
+	}
+
+	if err := s.call(ctx, "C", "GET /identity", first.AccessToken, http.StatusOK); err != nil {
+		return err
+	}
+	s.callTwin(ctx, twin)
+	if err := s.call(ctx, "D", "GET /identity again", first.AccessToken, http.StatusOK); err != nil {
+		return err
+	}
+
+	if err := sleepUntil(ctx, exp.Add(s.skew/2)); err != nil {
+		return err
+	}
+	if err := s.call(ctx, "E", "GET /identity, past exp but inside the skew", first.AccessToken, http.StatusOK); err != nil {
+		return err
+	}
+	s.callTwin(ctx, twin)
+
+	if err := sleepUntil(ctx, exp.Add(s.skew+50*time.Millisecond)); err != nil {
+		return err
+	}
+	if err := s.call(ctx, "F", "GET /identity, past exp and skew", first.AccessToken, http.StatusUnauthorized); err != nil {
+		return err
+	}
+
+	second, err := s.token(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.RefreshToken}})
+	if err != nil {
+		return err
+	}
+	s.step("G", "POST /token with the refresh token", second.AccessToken != "" && second.AccessToken != first.AccessToken, "200, a new access token")
+	s.issued = time.Now()
+	s.step("H", "and the refresh token was replaced too", second.RefreshToken != "" && second.RefreshToken != first.RefreshToken, "a new refresh token")
+	if err := s.call(ctx, "", "GET /identity with the new access token", second.AccessToken, http.StatusOK); err != nil {
+		return err
+	}
+	s.callTwin(ctx, twin)
+	s.step("", "the same calls through authclient: no 401 was seen", twin.calls == 3 && twin.refused == 0 && twin.refreshes > 0,
+		fmt.Sprintf("%d calls, %d refreshes", twin.calls, twin.refreshes))
+
+	return s.withoutExpiry(ctx)
+}
+
+// withoutExpiry is the second half: a token that never says when it ends.
+func (s *story) withoutExpiry(ctx context.Context) error {
+	fmt.Fprintf(s.out, "\nA token without exp, otherwise like the others:\n\n")
+	now := time.Now()
+	s.issued = now
+	endless, err := s.servers.issuer.Keys.Sign(ctx, "at+jwt", jwt.MapClaims{
+		"iss": s.servers.issuerURL, "aud": "api1", "sub": "alice", "client_id": "mvc client", "scope": "api1",
+		"iat": now.Unix(), "jti": "without-exp",
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.call(ctx, "", "GET /identity, RequireExpirationTime = true", endless, http.StatusUnauthorized); err != nil {
+		return err
+	}
+	return s.callAt(ctx, s.servers.laxURL, "", "GET /identity, RequireExpirationTime = false", endless, http.StatusOK)
+}
+
+// signIn is what the person and their browser do: it ends with a code.
+func (s *story) signIn(ctx context.Context) (code, verifier string, err error) {
+	client := s.oauth()
+	verifier, state := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
+	answer, err := browser.New(s.http.Transport).SignIn(ctx, client.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), client.RedirectURL, "alice", "alice")
+	if err != nil {
+		return "", "", err
+	}
+	if answer.Query().Get("state") != state {
+		return "", "", errors.New("the authorization server's answer carries another state")
+	}
+	return answer.Query().Get("code"), verifier, nil
+}
+
+func (s *story) oauth() *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: "mvc client", ClientSecret: "mvc secret", RedirectURL: redirectURI(s.servers.clientURL),
+		Scopes: []string{"openid", "profile", "email", "phone", "address", "api1", "offline_access"},
+		Endpoint: oauth2.Endpoint{
+			AuthURL: s.servers.issuerURL + "/authorize", TokenURL: s.servers.issuerURL + "/token", AuthStyle: oauth2.AuthStyleInHeader,
+		},
+	}
+}
+
+// token asks the token endpoint as the web client.
+func (s *story) token(ctx context.Context, form url.Values) (*tokens, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.oauth().Endpoint.TokenURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape("mvc client"), url.QueryEscape("mvc secret")) // RFC 6749 §2.3.1: form-encoded first
+	response, err := s.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the token endpoint answered %s", response.Status)
+	}
+	var t tokens
+	return &t, json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&t)
+}
+
+func (s *story) call(ctx context.Context, letter, what, token string, want int) error {
+	return s.callAt(ctx, s.servers.apiURL, letter, what, token, want)
+}
+
+// callAt calls an Api1. A refusal's WWW-Authenticate line is part of the story.
+func (s *story) callAt(ctx context.Context, api, letter, what, token string, want int) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/identity", nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := s.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	challenge := response.Header.Get("WWW-Authenticate")
+	right := response.StatusCode == want
+	switch want {
+	case http.StatusOK:
+		right = right && bytes.Contains(body, []byte(`"alice"`))
+	case http.StatusUnauthorized:
+		right = right && strings.HasPrefix(challenge, "Bearer ") && strings.Contains(challenge, `error="invalid_token"`)
+	}
+	s.step(letter, what, right, response.Status)
+	if challenge != "" {
+		fmt.Fprintf(s.out, "             WWW-Authenticate: %s\n", challenge)
+	}
+	return nil
+}
+
+// A twin is a session that authclient looks after.
+type twin struct {
+	client                    *http.Client
+	calls, refused, refreshes int
+}
+
+func (s *story) secondSession(ctx context.Context) (*twin, error) {
+	code, verifier, err := s.signIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.oauth().Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return nil, err
+	}
+	t := &twin{}
+	config := authclient.NewConfig(s.oauth(), s.servers.apiURL)
+	config.Save = func(context.Context, *oauth2.Token) error { t.refreshes++; return nil }
+	transport, err := authclient.New(config, token)
+	if err != nil {
+		return nil, err
+	}
+	t.client = &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return t, nil
+}
+
+func (s *story) callTwin(ctx context.Context, t *twin) {
+	t.calls++
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.servers.apiURL+"/identity", nil)
+	if err != nil {
+		t.refused++
+		return
+	}
+	response, err := t.client.Do(request)
+	if err != nil {
+		t.refused++
+		return
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
+	if response.Body.Close() != nil || response.StatusCode != http.StatusOK {
+		t.refused++
+	}
+}
+
+// expiry reads exp without judging the token: the client knows when to come back, the API decides.
+func expiry(token string) (time.Time, error) {
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil {
+		return time.Time{}, err
+	}
+	if claims.ExpiresAt == nil {
+		return time.Time{}, errors.New("the access token has no exp")
+	}
+	return claims.ExpiresAt.Time, nil
+}
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	timer := time.NewTimer(time.Until(t))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,198 @@
+// Package issuer is the authorization server of the story.
+package issuer
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/examples/internal/program"
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// Options are the flags of the program.
+type Options struct {
+	Addr                 string
+	Issuer               string
+	DataDir              string
+	AccessTokenLifetime  time.Duration
+	RefreshTokenLifetime time.Duration
+	RefreshGrace         time.Duration
+	Alg                  string
+	KeyRotation          time.Duration
+	ConfigFile           string
+
+	Data    *Data                                   // in place of ConfigFile, for the demo
+	OnEvent func(context.Context, authserver.Event) // for the demo's timeline
+}
+
+// Define declares the flags.
+func (o *Options) Define(flags *flag.FlagSet) {
+	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5000", "`address` to listen on")
+	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "the issuer `URL`: what clients and APIs know this server as")
+	flags.StringVar(&o.DataDir, "data", "", "`directory` for sessions and keys; empty: memory, gone with the process")
+	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", time.Minute, "how long an access token is good")
+	flags.DurationVar(&o.RefreshTokenLifetime, "refresh-token-lifetime", 720*time.Hour, "how long a session can be refreshed")
+	flags.DurationVar(&o.RefreshGrace, "refresh-grace", 10*time.Second, "how long a replaced refresh token still gets its successor")
+	flags.StringVar(&o.Alg, "alg", "ES256", "signature `algorithm`: RS256, PS256, ES256 or EdDSA")
+	flags.DurationVar(&o.KeyRotation, "key-rotation", 24*time.Hour, "how long a signing key is in use")
+	flags.StringVar(&o.ConfigFile, "config", "", "JSON `file` with clients, users and resources; empty: the demo data")
+}
+
+// Issuer is the authorization server with its keys, an http.Handler.
+type Issuer struct {
+	*authserver.Server
+	Keys  *jwks.Rotator
+	Users *authserver.UserList
+	close func() error
+}
+
+// New makes the authorization server.
+func New(o Options, logger *slog.Logger) (*Issuer, error) {
+	data, err := o.data()
+	if err != nil {
+		return nil, err
+	}
+	users, err := authserver.NewUserList(data.Users...)
+	if err != nil {
+		return nil, &program.UsageError{Flag: "config", Err: err}
+	}
+
+	rotator := jwks.RotatorConfig{
+		Algorithm:     o.Alg,
+		RotateEvery:   o.KeyRotation,
+		TokenLifetime: o.AccessTokenLifetime + time.Minute, // what an API with a minute of clock skew still accepts
+		Logger:        logger,
+	}
+	cfg := authserver.NewConfig(o.Issuer)
+	cfg.Clients = data.Clients
+	cfg.Resources = data.Resources
+	cfg.Users = users
+	cfg.AccessTokenLifetime = o.AccessTokenLifetime
+	cfg.RefreshTokenLifetime = o.RefreshTokenLifetime
+	cfg.RefreshIdleLifetime = min(cfg.RefreshIdleLifetime, o.RefreshTokenLifetime)
+	cfg.RefreshGrace = o.RefreshGrace
+	cfg.Logger = logger
+	cfg.OnEvent = o.OnEvent
+
+	if err := o.check(cfg); err != nil {
+		return nil, err
+	}
+	closeStore, err := o.openStore(cfg, &rotator)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := jwks.NewRotator(rotator)
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	cfg.Keys = keys
+	server, err := authserver.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	return &Issuer{Server: server, Keys: keys, Users: users, close: closeStore}, nil
+}
+
+func (o *Options) data() (Data, error) {
+	switch {
+	case o.Data != nil:
+		return *o.Data, nil
+	case o.ConfigFile != "":
+		data, err := Read(o.ConfigFile)
+		if err != nil {
+			return Data{}, &program.UsageError{Flag: "config", Err: err}
+		}
+		return data, nil
+	default:
+		return Demo(), nil
+	}
+}
+
+// check finds the flag whose value the library refuses, by trying each value alone on top of the defaults.
+func (o *Options) check(cfg *authserver.Config) error {
+	for _, try := range []struct {
+		flag string
+		set  func(*authserver.Config)
+	}{
+		{"issuer", func(c *authserver.Config) { c.Issuer = cfg.Issuer }},
+		{"access-token-lifetime", func(c *authserver.Config) { c.AccessTokenLifetime = cfg.AccessTokenLifetime }},
+		{"refresh-token-lifetime", func(c *authserver.Config) {
+			c.AccessTokenLifetime = cfg.AccessTokenLifetime
+			c.RefreshTokenLifetime, c.RefreshIdleLifetime = cfg.RefreshTokenLifetime, cfg.RefreshIdleLifetime
+		}},
+		{"refresh-grace", func(c *authserver.Config) { c.RefreshGrace = cfg.RefreshGrace }},
+		{"config", func(c *authserver.Config) { c.Clients, c.Resources, c.Users = cfg.Clients, cfg.Resources, cfg.Users }},
+	} {
+		alone := authserver.NewConfig("https://issuer.example")
+		try.set(alone)
+		if _, err := authserver.New(alone); err != nil {
+			return &program.UsageError{Flag: try.flag, Err: err}
+		}
+	}
+	for flag, rotator := range map[string]jwks.RotatorConfig{
+		"alg":          {Algorithm: o.Alg},
+		"key-rotation": {RotateEvery: o.KeyRotation},
+	} {
+		if flag == "key-rotation" && o.KeyRotation <= 0 {
+			return &program.UsageError{Flag: flag, Err: fmt.Errorf("%v is not a time", o.KeyRotation)}
+		}
+		if _, err := jwks.NewRotator(rotator); err != nil {
+			return &program.UsageError{Flag: flag, Err: err}
+		}
+	}
+	return nil
+}
+
+// Handler is the authorization server with health endpoints beside it.
+func (i *Issuer) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", i.Server)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := i.Ready(r.Context()); err != nil {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ready\n")
+	})
+	return mux
+}
+
+// Serve answers requests from listener, and sweeps out what has expired, until ctx ends; then it closes the store.
+func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.Logger) error {
+	sweeping := make(chan error, 1)
+	go func() { sweeping <- i.Run(ctx) }()
+	served := program.Serve(ctx, listener, i.Handler(), logger)
+	if ctx.Err() == nil { // the listener failed; Run still waits for ctx
+		return errors.Join(served, i.close())
+	}
+	if swept := <-sweeping; swept != nil && !errors.Is(swept, context.Canceled) {
+		served = errors.Join(served, swept)
+	}
+	return errors.Join(served, i.close())
+}
+
+// Main runs the program.
+func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
+	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+		listener, err := program.Listen(ctx, o.Addr)
+		if err != nil {
+			return err
+		}
+		server, err := New(*o, logger)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		program.Announce(stdout, listener)
+		return server.Serve(ctx, listener, logger)
+	}
+}
