@@ -152,14 +152,18 @@ func (f *fetcher) get(ctx context.Context, address string, header http.Header) (
 	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
 }
 
-// cause takes the address off an error of http.Client, since it may have a query, and names a timeout as ours.
+// cause takes the address off an error of http.Client, since it may have a query, and names a timeout as ours. It cuts the
+// chain to the errors of package context: they would make a slow issuer look like a client that went away.
 func cause(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v: %w", fetchTimeout, context.DeadlineExceeded)
+		return fmt.Errorf("no answer within %v", fetchTimeout)
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		err = errors.New(err.Error())
 	}
 	return err
 }

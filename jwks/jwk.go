@@ -92,7 +92,7 @@ func entryOf(marshal jwkset.JWKMarshal) (entry, error) {
 	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{Private: false},
 		jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
 	if err != nil {
-		return entry{}, errors.New(reason(err))
+		return entry{}, errors.New(reason(marshal.KTY, err))
 	}
 	f, err := familyOf(jwk.Key())
 	if err != nil {
@@ -160,20 +160,18 @@ func blank(raw json.RawMessage) bool {
 	return false
 }
 
-// reason shortens one of jwkset's errors to its last part, the cause, without anything of the key.
-func reason(err error) string {
-	var s string
+// reason says in a few words what jwkset does not like, without anything of the key.
+func reason(kty jwkset.KTY, err error) string {
 	switch {
-	case errors.Is(err, jwkset.ErrInvalidKey):
-		s = "the point is not on the curve, or a number is out of range"
+	case errors.Is(err, jwkset.ErrInvalidKey) && kty == jwkset.KtyEC:
+		return "the point is not on the curve"
+	case errors.Is(err, jwkset.ErrInvalidKey), errors.Is(err, jwkset.ErrJWKValidation):
+		return "a number is out of range"
 	case errors.Is(err, jwkset.ErrKeyUnmarshalParameter):
-		s = "a member is missing or wrong"
-	case errors.Is(err, jwkset.ErrUnsupportedKey):
-		s = "unsupported key"
+		return "a member is missing or wrong"
 	default:
-		s = "a member is not valid base64url"
+		return "a member is not valid base64url"
 	}
-	return s
 }
 
 // clip bounds what is repeated of a foreign text.

@@ -11,13 +11,16 @@ import (
 // miss is the slow half of Lookup: the key is not in the snapshot. It waits for the fetch under way, or starts one if that is
 // allowed, and looks again.
 func (r *Remote) miss(ctx context.Context, kid, alg string) ([]*Key, error) {
-	// One limit for all the rounds, so that nobody waits longer than one fetch may take.
-	limit := time.NewTimer(fetchTimeout)
-	defer limit.Stop()
+	var limit *time.Timer
 	for {
 		keys, c, ours, err := r.look(kid, alg)
 		if c == nil {
 			return keys, err
+		}
+		if limit == nil {
+			// One limit for all the rounds, so that nobody waits longer than one fetch may take.
+			limit = time.NewTimer(fetchTimeout)
+			defer limit.Stop()
 		}
 		if err := r.wait(ctx, c, limit.C); err != nil {
 			return nil, err
@@ -62,7 +65,7 @@ func (r *Remote) look(kid, alg string) (keys []*Key, c *call, ours bool, err err
 		return nil, r.call, false, nil
 	case r.failures > 0:
 		// The issuer could not be asked a moment ago. It will be, at retryAt, without being asked for again.
-		return nil, nil, false, r.unavailable()
+		return nil, nil, false, unavailable(r.lastErr)
 	case !r.budget.take(now):
 		// Nobody is made to wait for the budget: that would turn a flood into a heap of waiting requests. The set is at
 		// most some seconds old, so "not found" is the truth; and it will be looked for as soon as allowed.
@@ -91,16 +94,19 @@ func (r *Remote) joinLocked() (*call, error) {
 	case r.call != nil:
 		return r.call, nil
 	case r.failures > 0:
-		return nil, r.unavailable()
+		return nil, unavailable(r.lastErr)
 	}
 	return r.start("first", false), nil
 }
 
 var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 
-// unavailable says why there are no keys. The cause is wrapped, so that a probe can tell it.
-func (r *Remote) unavailable() error {
-	return fmt.Errorf("%w: %w", ErrUnavailable, r.lastErr)
+// unavailable says why there are no keys.
+func unavailable(cause error) error {
+	if errors.Is(cause, ErrUnavailable) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, cause)
 }
 
 // wait waits for a fetch, for the caller's context, and never longer than limit.
@@ -108,13 +114,13 @@ func (r *Remote) wait(ctx context.Context, c *call, limit <-chan time.Time) erro
 	select {
 	case <-c.done:
 		if c.err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, c.err)
+			return unavailable(c.err)
 		}
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
 	case <-limit:
-		return fmt.Errorf("%w: %w", ErrUnavailable, errSlow)
+		return unavailable(errSlow)
 	}
 }
 

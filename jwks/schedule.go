@@ -45,7 +45,7 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 	now := time.Now()
 	r.call = nil
 	r.url = f.url
-	if err == nil && r.closed {
+	if r.closed {
 		err = errClosed
 	}
 	if err != nil {

@@ -48,8 +48,6 @@ func (r *Rotator) current(ctx context.Context) (*rotatorView, error) {
 	}
 }
 
-func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
-
 func (r *Rotator) lock(ctx context.Context) error {
 	select {
 	case r.refresh <- struct{}{}:
