@@ -20,18 +20,20 @@ const (
 	hasScp
 	hasACR
 	hasAuthTime
+	hasCnf
 )
 
 // claimBits gives the names of the bits, for required claims.
 var claimBits = map[string]int{
 	"iss": hasIss, "sub": hasSub, "aud": hasAud, "exp": hasExp, "nbf": hasNbf, "iat": hasIat, "jti": hasJti,
 	"client_id": hasClientID, "azp": hasAzp, "scope": hasScope, "scp": hasScp, "acr": hasACR, "auth_time": hasAuthTime,
+	"cnf": hasCnf,
 }
 
 // claimNames are those and the ones that later readers act upon: none of them may come in another case.
 var claimNames = []string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "scope", "scp", "acr", "auth_time", "amr",
-	"cnf", "act", "may_act", "roles", "groups", "entitlements", "sid",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "scope", "scp", "acr", "auth_time", "cnf",
+	"amr", "act", "may_act", "roles", "groups", "entitlements", "sid",
 }
 
 // A claimSet is what is read of a payload. Its strings are parts of the payload's text.
@@ -87,6 +89,9 @@ func (c *claimSet) parse(text string) error {
 		case "auth_time":
 			c.has |= hasAuthTime
 			c.authTime, ok = numericDate(v.raw)
+		case "cnf":
+			c.has |= hasCnf
+			ok = v.kind() == '{'
 		default:
 			if foldsInto(name, claimNames) {
 				return refuse(verdictFolded)

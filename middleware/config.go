@@ -25,6 +25,12 @@ type Config struct {
 	// RequireExpirationTime refuses tokens without exp. NewConfig sets true.
 	RequireExpirationTime bool
 
+	// AllowUnprovenBinding accepts tokens that are bound to a key of the client (cnf, RFC 7800: by DPoP, RFC 9449, or
+	// mutual TLS, RFC 8705), although nothing here makes the client prove that it has the key. NewConfig sets false:
+	// such a token is refused, because to take it from any bearer is to undo what it was bound for. Set it where
+	// something else proves possession.
+	AllowUnprovenBinding bool
+
 	// MaxTokenSize is the longest token that is looked at, in bytes. NewConfig sets 16384.
 	MaxTokenSize int
 

@@ -121,6 +121,9 @@ func (v *Validator) judgeClaims(c *dossier) error {
 			return r
 		}
 	}
+	if c.claims.has&hasCnf != 0 && !v.cfg.AllowUnprovenBinding {
+		return refuse(verdictBound)
+	}
 	return nil
 }
 

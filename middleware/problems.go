@@ -105,6 +105,9 @@ func (i *Issuer) problems(insecure bool) []error {
 	} else if err := checkURL(i.Name, insecure); err != nil && (discovered || strings.Contains(i.Name, "://")) {
 		add("name: %w", err) // issuers whose keys are given may have a name that is no URL (RFC 7519 §4.1.1)
 	}
+	if discovered && strings.Contains(i.Name, "?") {
+		add("name: URL has a query") // RFC 8414 §2
+	}
 	if i.KeySetURL != "" {
 		if i.Keys != nil {
 			add("both Keys and KeySetURL")

@@ -37,6 +37,7 @@ const (
 	ReasonIssuedInFuture   = "issued_in_future"
 	ReasonTooOld           = "too_old" // MaxTokenAge
 	ReasonMissingClaim     = "missing_claim"
+	ReasonBound            = "bound_token" // cnf, without proof of possession
 	ReasonUnknownKey       = "unknown_key"
 	ReasonUnfitKey         = "unfit_key" // the key has not the curve or size that alg wants
 	ReasonInvalidSignature = "invalid_signature"
@@ -67,8 +68,8 @@ func Reason(err error) string {
 	if r := (*refusal)(nil); errors.As(err, &r) {
 		return r.verdict.reason
 	}
-	if errors.Is(err, ErrNoToken) {
-		return ReasonNoToken
+	if v := classVerdicts[classOf(err)]; v != nil {
+		return v.reason
 	}
 	return ReasonUnknown
 }

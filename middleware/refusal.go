@@ -77,6 +77,9 @@ var (
 	verdictMissing = &verdict{class: ErrInvalidToken, reason: ReasonMissingClaim, causes: missingCause,
 		text: "required claim is missing", description: "The access token lacks a required claim"}
 
+	verdictBound = &verdict{class: ErrInvalidToken, reason: ReasonBound, causes: claimCause,
+		text: "token is bound to a key that nothing here proves", description: "The access token is bound to a key of its client"}
+
 	verdictUnknownKey = &verdict{class: ErrInvalidToken, reason: ReasonUnknownKey, causes: []error{jwt.ErrTokenUnverifiable},
 		text: "signing key is unknown", description: "The signing key is unknown"}
 	verdictUnfitKey = &verdict{class: ErrInvalidToken, reason: ReasonUnfitKey, suspicious: true,

@@ -28,8 +28,11 @@ func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err erro
 		return
 	}
 	text := "access token refused"
-	if err == nil {
+	switch {
+	case err == nil:
 		text = "access token accepted without Check"
+	case err == errNoToken:
+		text = "no access token"
 	}
 	attrs := []slog.Attr{slog.String("reason", e.Reason), slog.String("error", e.Err.Error())}
 	if tok != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bearergate/bearergate/jwks"
 	"github.com/bearergate/bearergate/middleware"
 )
 
@@ -20,6 +21,7 @@ import (
 type Issuer struct {
 	tb   testing.TB
 	name string
+	alg  string
 	mods []Mod // for every token
 
 	mu      sync.Mutex
@@ -46,6 +48,7 @@ func NewIssuer(tb testing.TB, mods ...Mod) *Issuer {
 	}
 	d := iss.draft()
 	iss.name, _ = d.claims["iss"].(string)
+	iss.alg = d.alg
 	iss.key(d.alg) // published from the beginning
 	return iss
 }
@@ -61,8 +64,30 @@ func (iss *Issuer) Config(audience ...string) *middleware.Config {
 	}
 	cfg := middleware.NewConfig(iss.name, audience...)
 	cfg.HTTPClient = iss.Client()
+	if !slices.Contains(cfg.Algorithms, iss.alg) {
+		cfg.Algorithms = append(cfg.Algorithms, iss.alg)
+	}
 	cfg.Now = iss.Now
 	return cfg
+}
+
+// Terms returns the issuer as one of several, for [middleware.Config].Others: for audience api1 unless others are given,
+// with keys by discovery in process.
+func (iss *Issuer) Terms(audience ...string) middleware.Issuer {
+	if len(audience) == 0 {
+		audience = []string{"api1"}
+	}
+	terms := middleware.NewIssuer(iss.name, audience...)
+	if !slices.Contains(terms.Algorithms, iss.alg) {
+		terms.Algorithms = append(terms.Algorithms, iss.alg)
+	}
+	keys, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: iss.name, Client: iss.Client()})
+	iss.must(err)
+	if iss.tb != nil {
+		iss.tb.Cleanup(func() { _ = keys.Close() })
+	}
+	terms.Keys = keys
+	return terms
 }
 
 // Token mints a token.
@@ -71,6 +96,21 @@ func (iss *Issuer) Token(mods ...Mod) string {
 	defer iss.mu.Unlock()
 	d := iss.draft(mods...)
 	return iss.sign(d, iss.key(d.alg))
+}
+
+// TokenOf signs two texts, whatever they are, as header and payload: for tokens that no map of claims can be, with
+// duplicate members or broken JSON. KeyID and the algorithm of NewIssuer belong into the header.
+func (iss *Issuer) TokenOf(header, payload string) string {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	return iss.seal(b64([]byte(header))+"."+b64([]byte(payload)), iss.key(iss.alg))
+}
+
+// KeyID is the kid of the key that signs now.
+func (iss *Issuer) KeyID() string {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	return iss.key(iss.alg).id
 }
 
 // Request returns a request for a handler's test, as httptest.NewRequest makes it, that carries a token as
@@ -157,9 +197,14 @@ func (iss *Issuer) sign(d *draft, k *key) string {
 	iss.must(err)
 	body, err := b64JSON(d.claims)
 	iss.must(err)
-	signature, err := k.sign(head + "." + body)
+	return iss.seal(head+"."+body, k)
+}
+
+// seal signs input and appends the signature.
+func (iss *Issuer) seal(input string, k *key) string {
+	signature, err := k.sign(input)
 	iss.must(err)
-	return head + "." + body + "." + b64(signature)
+	return input + "." + b64(signature)
 }
 
 // key returns the key that signs for alg now, making and publishing one if need be. The mutex is held.

@@ -95,3 +95,8 @@ func b64JSON(v any) (string, error) {
 	data, err := json.Marshal(v)
 	return b64(data), err
 }
+
+func unb64(s string) []byte {
+	data, _ := base64.RawURLEncoding.DecodeString(s) // of our own making
+	return data
+}

@@ -1,0 +1,153 @@
+package authclient_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/middleware/authclient"
+)
+
+func TestNewRefusesBadConfiguration(t *testing.T) {
+	token := &oauth2.Token{AccessToken: "at", RefreshToken: "rt"}
+	type config = authclient.Config
+	for _, row := range []struct {
+		name  string
+		mod   func(*config)
+		token *oauth2.Token
+		says  string
+	}{
+		{"no client", func(c *config) { c.OAuth2 = nil }, token, "OAuth2 is required"},
+		{"no client id", func(c *config) { c.OAuth2.ClientID = "" }, token, "ClientID is required"},
+		{"auth style to be found out", func(c *config) { c.OAuth2.Endpoint.AuthStyle = oauth2.AuthStyleAutoDetect }, token,
+			"set oauth2.AuthStyleInHeader (client_secret_basic) or oauth2.AuthStyleInParams"},
+		{"auth style unknown", func(c *config) { c.OAuth2.Endpoint.AuthStyle = 7 }, token, "AuthStyle 7 is unknown"},
+		{"no secret for the header", func(c *config) { c.OAuth2.ClientSecret = "" }, token, "needs oauth2.AuthStyleInParams"},
+		{"no token endpoint", func(c *config) { c.OAuth2.Endpoint.TokenURL = "" }, token, "TokenURL is required"},
+		{"token endpoint over http", func(c *config) { c.OAuth2.Endpoint.TokenURL = "http://issuer.example/token" }, token, "is not https"},
+		{"token endpoint with a user", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://u:p@issuer.example/token" }, token, `"https://issuer.example/token" is not`},
+		{"token endpoint with a fragment", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://issuer.example/token#x" }, token, "is not an http or https URL"},
+		{"token endpoint without a host", func(c *config) { c.OAuth2.Endpoint.TokenURL = "/token" }, token, "is not an http or https URL"},
+		{"no origin", func(c *config) { c.Origins = nil }, token, "Origins is required"},
+		{"origin over http", func(c *config) { c.Origins = []string{"http://api.example"} }, token, "is not https"},
+		{"origin that is a host", func(c *config) { c.Origins = []string{"api.example"} }, token, "is not an http or https URL"},
+		{"origin of another scheme", func(c *config) { c.Origins = []string{"ftp://api.example"} }, token, "is not an http or https URL"},
+		{"origin with a user", func(c *config) { c.Origins = []string{"https://api.example@evil.example"} }, token, "is not an http or https URL"},
+		{"origin with a query", func(c *config) { c.Origins = []string{"https://api.example?x"} }, token, "is not an http or https URL"},
+		{"origin that is a pattern", func(c *config) { c.Origins = []string{"https://*"}; c.Origins[0] = "*" }, token, "is not an http or https URL"},
+		{"negative body", func(c *config) { c.MaxReplayBody = -1 }, token, "MaxReplayBody is negative"},
+		{"negative margin", func(c *config) { c.Margin = -1 }, token, "Margin is negative"},
+		{"no timeout", func(c *config) { c.Timeout = 0 }, token, "Timeout must be positive"},
+		{"no clock", func(c *config) { c.Now = nil }, token, "Now is required"},
+		{"file without a name", func(c *config) { c.Store = authclient.NewFileStore("") }, token, "the file has no name"},
+		{"no token and no store", func(*config) {}, nil, "a token or a Store"},
+		{"empty token", func(*config) {}, &oauth2.Token{RefreshToken: "rt"}, "no access token"},
+		{"token with a line break", func(*config) {}, &oauth2.Token{AccessToken: "a\r\nX: y"}, "no header can carry"},
+		{"token of another type", func(*config) {}, &oauth2.Token{AccessToken: "at", TokenType: "mac"}, `"mac" is neither Bearer nor DPoP`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := authclient.NewConfig(oauthConfig(), apiURL)
+			row.mod(cfg)
+			_, err := authclient.New(cfg, row.token)
+			assert.ErrorContains(t, err, row.says)
+		})
+	}
+}
+
+func TestNewNamesAllProblemsAtOnce(t *testing.T) {
+	cfg := authclient.NewConfig(&oauth2.Config{}, "nonsense")
+	cfg.Timeout = -time.Second
+	_, err := authclient.New(cfg, nil)
+	require.Error(t, err)
+	for _, part := range []string{"ClientID", "AuthStyle", "TokenURL", "nonsense", "Timeout", "a token or a Store"} {
+		assert.ErrorContains(t, err, part)
+	}
+}
+
+func TestNewRefusesConfigNotMadeByNewConfig(t *testing.T) {
+	for _, cfg := range []*authclient.Config{nil, {}, {OAuth2: oauthConfig(), Origins: []string{apiURL}}} {
+		_, err := authclient.New(cfg, &oauth2.Token{AccessToken: "at"})
+		assert.ErrorContains(t, err, "NewConfig")
+	}
+}
+
+func TestNewAccepts(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		tokenURL string
+		origin   string
+		mod      func(*authclient.Config)
+	}{
+		{"https", tokenURL, apiURL, nil},
+		{"a base URL with a path", tokenURL, apiURL + "/v1/", nil},
+		{"http on loopback, by name", "http://localhost:5000/token", "http://localhost:5001", nil},
+		{"http on loopback, IPv4", "http://127.0.0.1:5000/token", "http://127.0.0.2:5001", nil},
+		{"http on loopback, IPv6", "http://[::1]:5000/token", "http://[::1]", nil},
+		{"http elsewhere, said aloud", "http://issuer/token", "http://api", func(c *authclient.Config) { c.AllowInsecureHTTP = true }},
+		{"a public client", tokenURL, apiURL, func(c *authclient.Config) {
+			c.OAuth2.ClientSecret = ""
+			c.OAuth2.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+		}},
+		{"a token endpoint with a query", tokenURL + "?tenant=1", apiURL, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			oauth := oauthConfig()
+			oauth.Endpoint.TokenURL = row.tokenURL
+			cfg := authclient.NewConfig(oauth, row.origin)
+			if row.mod != nil {
+				row.mod(cfg)
+			}
+			_, err := authclient.New(cfg, &oauth2.Token{AccessToken: "at"})
+			assert.NoError(t, err)
+		})
+	}
+}
+
+func TestConfigIsCopied(t *testing.T) {
+	w := newWorld()
+	cfg := w.config()
+	rt, err := authclient.New(cfg, w.signIn())
+	require.NoError(t, err)
+	cfg.Base, cfg.TokenTransport, cfg.OAuth2.ClientSecret, cfg.Origins[0] = nil, nil, "", "https://evil.example"
+	assert.Equal(t, 200, get(t, rt))
+	_, err = rt.Refresh(t.Context())
+	assert.NoError(t, err)
+}
+
+func TestNothingPrintsASecret(t *testing.T) {
+	w := newWorld()
+	cfg := w.config()
+	cfg.Store = authclient.NewMemoryStore()
+	rt, err := authclient.New(cfg, w.signIn())
+	require.NoError(t, err)
+	require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, v := range []any{rt, cfg.Store} {
+			printed := fmt.Sprintf(format, v)
+			for _, secret := range []string{"at-1", "rt-1", "mvc secret"} {
+				assert.NotContains(t, printed, secret)
+			}
+		}
+	}
+}
+
+// What a server echoes of our secrets is not in the error.
+func TestErrorsShowNoSecret(t *testing.T) {
+	w := newWorld()
+	w.refresh = func(_ int, _ *http.Request, form url.Values) (*http.Response, error) {
+		return response(400, `{"error":"invalid_grant","error_description":"no such token: `+form.Get("refresh_token")+`"}`), nil
+	}
+	_, err := w.transport(t).Refresh(t.Context())
+	require.ErrorIs(t, err, authclient.ErrSessionEnded)
+	assert.NotContains(t, err.Error(), "rt-1")
+	var said *oauth2.RetrieveError
+	require.ErrorAs(t, err, &said)
+	assert.Empty(t, said.ErrorDescription)
+	assert.Empty(t, said.Body)
+}

@@ -1,0 +1,49 @@
+package authtest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/authtest"
+)
+
+// TestBadTokens: every one of them is refused, for its own reason, with signing keys of every family, by Validate and
+// over HTTP.
+func TestBadTokens(t *testing.T) {
+	for _, alg := range []string{"ES256", "RS256", "EdDSA", "ES384"} {
+		t.Run(alg, func(t *testing.T) {
+			iss := authtest.NewIssuer(t, authtest.Algorithm(alg))
+			auth, err := middleware.New(iss.Config())
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = auth.Close() })
+			reached := auth.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was reached") }))
+
+			bad := iss.BadTokens()
+			assert.GreaterOrEqual(t, len(bad), 90)
+			names := map[string]bool{}
+			for _, b := range bad {
+				t.Run(b.Name, func(t *testing.T) {
+					assert.False(t, names[b.Name], "a name of its own")
+					names[b.Name] = true
+					tok, err := auth.Validator().Validate(t.Context(), b.Token)
+					assert.Nil(t, tok)
+					assert.ErrorIs(t, err, b.Err)
+					assert.Equal(t, b.Reason, middleware.Reason(err), "%v", err)
+
+					r := httptest.NewRequest("GET", "/", nil)
+					r.Header.Set("Authorization", "Bearer "+b.Token)
+					rec := httptest.NewRecorder()
+					reached.ServeHTTP(rec, r)
+					assert.Contains(t, []int{400, 401}, rec.Code)
+				})
+			}
+			_, err = auth.Validator().Validate(t.Context(), iss.Token())
+			assert.NoError(t, err, "the good token passes all the same")
+		})
+	}
+}

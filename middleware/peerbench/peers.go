@@ -1,0 +1,47 @@
+package peerbench
+
+import (
+	"context"
+	"net/http"
+)
+
+// A Peer is one library, wired as its documentation recommends for an API that accepts the tokens of one issuer for one
+// audience, with exp required and the keys fetched from the issuer, as far as the library has options for that.
+type Peer struct {
+	Name    string
+	Module  string // whose version the table shows
+	Answers bool   // it writes HTTP answers; else it returns an error, and [library] writes them
+
+	// New builds the API. It may fetch keys; ctx ends whatever the library runs in the background.
+	New func(ctx context.Context, target Target, next Handler) (http.Handler, error)
+}
+
+// A Target is what an API is told about the issuer whose tokens it accepts.
+type Target struct {
+	Issuer     string
+	KeySetURL  string
+	Audience   string
+	Scope      string       // what the route asks for; "" for nothing
+	Algorithm  string       // what the issuer signs with
+	Algorithms []string     // what is acceptable
+	Client     *http.Client // reaches the issuer
+}
+
+// A Handler is the API behind the library. It is given the subject as the library's own claims tell it.
+type Handler func(w http.ResponseWriter, r *http.Request, subject string)
+
+// Peers are the columns of the table: ours first, then frameworks' middlewares, then libraries without HTTP.
+func Peers() []Peer {
+	return []Peer{
+		{"Bearergate", "github.com/bearergate/bearergate", true, newBearergate},
+		{"auth0", "github.com/auth0/go-jwt-middleware/v3", true, newAuth0},
+		{"jwtauth (chi)", "github.com/go-chi/jwtauth/v5", true, newJWTAuth},
+		{"echo-jwt", "github.com/labstack/echo-jwt/v5", true, newEchoJWT},
+		{"gin-jwt", "github.com/appleboy/gin-jwt/v3", true, newGinJWT},
+		{"golang-jwt + keyfunc", "github.com/golang-jwt/jwt/v5", false, newGolangJWT},
+		{"jwx", "github.com/lestrrat-go/jwx/v3", false, newJWX},
+		{"go-oidc", "github.com/coreos/go-oidc/v3", false, newGoOIDC},
+		{"hashicorp/cap", "github.com/hashicorp/cap", false, newCap},
+		{"zitadel/oidc", "github.com/zitadel/oidc/v3", false, newZitadel},
+	}
+}
