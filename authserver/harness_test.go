@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html"
 	"io"
 	"net/http"
@@ -363,4 +364,10 @@ func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.Body = io.NopCloser(strings.NewReader(""))
 	}
 	return res, nil
+}
+
+var errBroken = errors.New("the disk is gone")
+
+func (brokenStore) Grant(context.Context, string) (authserver.Grant, error) {
+	return authserver.Grant{}, errBroken
 }

@@ -11,7 +11,7 @@ import (
 
 // showLogin shows the form. It is one for all: nothing on it tells whether a user exists.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, status int, a *authorization, query, username, problem string) {
-	s.showPage(w, status, "login", page{Title: "Sign in", Problem: problem, Action: s.base + pathLogin, Return: query,
+	s.showPage(w, status, "login", page{Title: "Sign in", Problem: problem, Action: s.base + pathLogin, Return: packQuery(query),
 		CSRF: s.csrfToken(w, r, query), Username: username, Allows: formAction(a.redirectURI)})
 }
 
@@ -27,9 +27,9 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, refusal.status, "The form was not understood.")
 		return
 	}
-	query := p.get("return")
+	query, ok := unpackQuery(p.get("return"))
 	a, refusal := s.checkAuthorization(r, query)
-	if refusal != nil {
+	if !ok || refusal != nil {
 		s.showProblem(w, http.StatusBadRequest, "Please start again from the application that sent you here.")
 		return
 	}

@@ -24,7 +24,8 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 			s.showProblem(w, http.StatusForbidden, "This form is no longer valid.")
 			return
 		}
-		confirmed, query = true, form.Get("return")
+		confirmed = true
+		query, _ = unpackQuery(form.Get("return")) // the CSRF token covers it, so it is what showPage packed
 		form, err = url.ParseQuery(query)
 	}
 	if err != nil {
@@ -51,7 +52,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 	in := s.session(r)
 	if !confirmed && in != nil && (sid == "" || sid != in.ID) {
 		s.showPage(w, http.StatusOK, "logout", page{Title: "Do you want to sign out?", Action: s.base + pathEndSession,
-			Return: query, CSRF: s.csrfToken(w, r, "logout"+query), Allows: formAction(target)})
+			Return: packQuery(query), CSRF: s.csrfToken(w, r, "logout"+packQuery(query)), Allows: formAction(target)})
 		return
 	}
 	if in != nil {

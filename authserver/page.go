@@ -63,3 +63,11 @@ var pageStyleHash = func() string {
 	sum := sha256.Sum256([]byte(pageStyle))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }()
+
+// Forms carry the request that they continue in base64url: whatever reads the page needs no care with HTML escapes.
+func packQuery(query string) string { return base64.RawURLEncoding.EncodeToString([]byte(query)) }
+
+func unpackQuery(packed string) (string, bool) {
+	raw, err := strictBase64.DecodeString(packed)
+	return string(raw), err == nil
+}
