@@ -77,12 +77,14 @@ func (f *fetcher) close() {
 // fetch brings the key set, and first finds out where it is if that is not known. conditional allows the answer "not
 // modified". fetched.url is set also when it fails.
 func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) {
+	began := time.Now()
 	if err := f.discover(ctx); err != nil {
 		return fetched{url: f.keysURL}, err
 	}
 	res, err := f.fetchKeys(ctx, conditional)
 	res.url = f.keysURL
-	f.rediscover = err != nil
+	// Not if it was discovered just now: with a slow issuer the time that it took is what is missing for the key set.
+	f.rediscover = err != nil && f.discoveredAt.Before(began)
 	if err != nil {
 		return res, fmt.Errorf("jwks: key set %s: %w", shown(f.keysURL), err)
 	}

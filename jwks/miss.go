@@ -124,7 +124,7 @@ func (r *Remote) wait(ctx context.Context, c *call, limit <-chan time.Time) erro
 	}
 }
 
-var errSlow = errors.New("jwks: the fetch is not yet done")
+var errSlow = fmt.Errorf("jwks: no answer within %v", fetchTimeout)
 
 // budget pays for the fetches that unknown kids cause: burst at once, then one in each interval.
 type budget struct {
