@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
@@ -55,6 +56,8 @@ type world struct {
 	srv   *authserver.Server
 	users *authserver.UserList
 	store *faultyStore
+
+	refuseIssue error // what BeforeIssue returns, for tests that set it so
 
 	mu     sync.Mutex
 	clock  time.Time
@@ -315,6 +318,8 @@ func claims(t testing.TB, token string) (header, payload map[string]any) {
 // faultyStore lets a test break a store at a chosen moment.
 type faultyStore struct {
 	authserver.Store
+	refuseIssue error // what BeforeIssue returns, for tests that set it so
+
 	mu     sync.Mutex
 	before func(authserver.Step) error // an error: nothing is done
 	after  func(authserver.Step) error // an error: it is done, but nobody learns of it
@@ -370,4 +375,34 @@ var errBroken = errors.New("the disk is gone")
 
 func (brokenStore) Grant(context.Context, string) (authserver.Grant, error) {
 	return authserver.Grant{}, errBroken
+}
+
+// row returns the row of a refresh token.
+func (w *world) row(token string) authserver.Grant {
+	w.t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "rt1_"))
+	require.NoError(w.t, err)
+	g, err := w.store.Grant(context.Background(), base64.RawURLEncoding.EncodeToString(raw[2:18]))
+	require.NoError(w.t, err)
+	return g
+}
+
+// refused checks an error answer of the token endpoint.
+func (w *world) refused(r reply, code string) {
+	w.t.Helper()
+	assert.Equal(w.t, code, r.str("error"), r.body)
+	status := http.StatusBadRequest
+	switch code {
+	case "invalid_client":
+		status = http.StatusUnauthorized
+		assert.Contains(w.t, r.header.Get("WWW-Authenticate"), "Basic realm=")
+	case "temporarily_unavailable":
+		status = http.StatusServiceUnavailable
+	}
+	assert.Equal(w.t, status, r.status)
+	assert.Equal(w.t, "no-store", r.header.Get("Cache-Control"))
+	assert.Equal(w.t, "no-cache", r.header.Get("Pragma"))
+	assert.Equal(w.t, "application/json;charset=UTF-8", r.header.Get("Content-Type"))
+	assert.Regexp(w.t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`, r.str("error_description"))
+	assert.Len(w.t, r.json, 2)
 }

@@ -1,0 +1,482 @@
+package authserver_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver"
+)
+
+// The rows of the state machine, one test a row: what is presented, what happens, what is answered.
+
+func TestT1CurrentTokenRotates(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn().str("refresh_token")
+	w.kinds()
+	r := w.refresh(first)
+	require.Equal(t, http.StatusOK, r.status, r.body)
+	assert.NotEqual(t, first, r.str("refresh_token"))
+	assert.Equal(t, []string{"refresh.rotated"}, w.kinds())
+	g := w.row(r.str("refresh_token"))
+	assert.EqualValues(t, 2, g.Generation)
+	assert.Equal(t, w.now().Add(14*24*time.Hour), g.IdleExpiresAt)
+}
+
+func TestT2PoliciesThatKeepTheToken(t *testing.T) {
+	t.Run("never", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.client(mvcID).Rotation = authserver.RotateNever })
+		first := w.signIn().str("refresh_token")
+		w.advance(13 * 24 * time.Hour)
+		r := w.refresh(first)
+		assert.Equal(t, first, r.str("refresh_token"), "the same token, not none: clients save whatever comes back")
+		w.advance(13 * 24 * time.Hour)
+		assert.Equal(t, first, w.refresh(first).str("refresh_token"), "each use puts the idle end off")
+		w.advance(5 * 24 * time.Hour)
+		w.refused(w.refresh(first), "invalid_grant") // the absolute end is where it was
+	})
+	t.Run("near expiry", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.client(mvcID).Rotation = authserver.RotateNearExpiry })
+		first := w.signIn().str("refresh_token")
+		w.advance(9 * 24 * time.Hour)
+		assert.Equal(t, first, w.refresh(first).str("refresh_token"))
+		w.advance(24 * time.Hour)
+		r := w.refresh(first)
+		assert.NotEqual(t, first, r.str("refresh_token"), "70 % of 14 days have passed")
+		w.kinds()
+		assert.Equal(t, r.str("refresh_token"), w.refresh(first).str("refresh_token"), "in the grace")
+		assert.Equal(t, []string{"refresh.replayed"}, w.kinds())
+	})
+}
+
+func TestT3SupersededTokenInTheGrace(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn().str("refresh_token")
+	second := w.refresh(first)
+	w.kinds()
+	w.advance(10 * time.Second)
+	for range 3 {
+		r := w.refresh(first)
+		require.Equal(t, http.StatusOK, r.status, r.body)
+		assert.Equal(t, second.str("refresh_token"), r.str("refresh_token"), "the identical token for everyone")
+		assert.NotEqual(t, second.str("access_token"), r.str("access_token"), "a fresh access token")
+	}
+	assert.Equal(t, []string{"refresh.replayed", "refresh.replayed", "refresh.replayed"}, w.kinds())
+	g := w.row(second.str("refresh_token"))
+	assert.EqualValues(t, 2, g.Generation, "the generation does not move")
+	assert.Equal(t, 3, g.Replays)
+}
+
+func TestT3SeveralGenerationsBehindInTheGrace(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn().str("refresh_token")
+	second := w.refresh(first).str("refresh_token")
+	w.advance(time.Second)
+	third := w.refresh(second).str("refresh_token")
+	r := w.refresh(first)
+	assert.Equal(t, third, r.str("refresh_token"), "three processes that share one session")
+	w.advance(9500 * time.Millisecond)
+	assert.Equal(t, third, w.refresh(second).str("refresh_token"), "second was superseded 9.5 s ago")
+	w.refused(w.refresh(first), "invalid_grant") // first 10.5 s ago
+	w.refused(w.refresh(third), "invalid_grant") // so the family is over
+}
+
+func TestT4SpentTokenEndsTheFamily(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn().str("refresh_token")
+	second := w.refresh(first).str("refresh_token")
+	w.advance(10*time.Second + time.Millisecond)
+	w.kinds()
+	w.refused(w.refresh(first), "invalid_grant")
+	assert.Contains(t, w.kinds(), "refresh.reuse")
+	w.refused(w.refresh(second), "invalid_grant")
+	w.refused(w.refresh(second), "invalid_grant") // T9: revoked
+	g := w.row(second)
+	assert.Equal(t, "reuse", g.RevokeReason)
+	assert.Equal(t, w.now(), g.RevokedAt)
+}
+
+func TestT4StrictWithoutGrace(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.RefreshGrace = 0 })
+	first := w.signIn().str("refresh_token")
+	second := w.refresh(first).str("refresh_token")
+	w.refused(w.refresh(first), "invalid_grant")
+	w.refused(w.refresh(second), "invalid_grant")
+}
+
+func TestT5TokenAheadOfTheStore(t *testing.T) {
+	rollback := func(maxRollback int) (*world, string) {
+		w := newWorld(t, func(w *world) { w.cfg.MaxRollback = maxRollback })
+		before := w.signIn().str("refresh_token")
+		old := w.row(before)
+		ahead := w.refresh(w.refresh(before).str("refresh_token")).str("refresh_token") // generation 3
+		lost := authserver.NewMemoryStore()                                             // restored from before the two rotations
+		require.NoError(t, lost.Create(t.Context(), old))
+		w.store.Store = lost
+		w.kinds()
+		return w, ahead
+	}
+	t.Run("by default it is refused and told of", func(t *testing.T) {
+		w, ahead := rollback(0)
+		w.refused(w.refresh(ahead), "invalid_grant")
+		assert.Equal(t, []string{"store.rollback"}, w.kinds())
+		assert.True(t, w.row(ahead).RevokedAt.IsZero(), "nothing is ended: nobody did anything wrong")
+	})
+	t.Run("with MaxRollback the family goes on", func(t *testing.T) {
+		w, ahead := rollback(2)
+		r := w.refresh(ahead)
+		require.Equal(t, http.StatusOK, r.status, r.body)
+		assert.Equal(t, []string{"store.rollback", "refresh.healed"}, w.kinds())
+		assert.EqualValues(t, 4, w.row(ahead).Generation)
+		assert.Equal(t, r.str("refresh_token"), w.refresh(ahead).str("refresh_token"), "a retry is in the grace")
+	})
+	t.Run("but not further than that", func(t *testing.T) {
+		w, ahead := rollback(1)
+		w.refused(w.refresh(ahead), "invalid_grant")
+	})
+}
+
+func TestT6ForgedTokensTouchNothing(t *testing.T) {
+	w := newWorld(t)
+	good := w.signIn().str("refresh_token")
+	raw, err := base64.RawURLEncoding.DecodeString(good[4:])
+	require.NoError(t, err)
+	forge := func(at int) string {
+		b := append([]byte(nil), raw...)
+		b[at] ^= 1
+		return "rt1_" + base64.RawURLEncoding.EncodeToString(b)
+	}
+	_, otherKey := newWorld(t), "rt1_"+strings.Repeat("A", 72)
+	for name, token := range map[string]string{
+		"version": forge(0), "key id": forge(1), "grant id": forge(2), "generation": forge(21), "MAC": forge(53), "first of MAC": forge(22),
+		"all zero": otherKey, "empty body": "rt1_", "no prefix": good[4:], "other prefix": "ac1_" + good[4:], "padded": good + "=",
+		"line break": good[:20] + "\n" + good[20:], "last bits not zero": good[:75] + "~", "longer": good + "AAAA", "hex": "4d3f3061e8e049689a586d8dfcba0d08",
+	} {
+		w.refused(w.refresh(token), "invalid_grant")
+		g := w.row(good)
+		assert.True(t, g.RevokedAt.IsZero(), name)
+		assert.EqualValues(t, 1, g.Generation, name)
+	}
+	assert.Equal(t, http.StatusOK, w.refresh(good).status)
+}
+
+func TestT7OtherClientsTokenIsRefusedAndUnharmed(t *testing.T) {
+	w := newWorld(t)
+	mvc := w.signIn().str("refresh_token")
+	w.refresh(mvc) // so that it is superseded, and would end the family after the grace
+	w.advance(time.Minute)
+	w.kinds()
+	r := w.form("/token", "grant_type", "refresh_token", "client_id", "spa", "refresh_token", mvc)
+	w.refused(r, "invalid_grant")
+	assert.Equal(t, []string{"client.mismatch"}, w.kinds())
+	assert.True(t, w.row(mvc).RevokedAt.IsZero())
+}
+
+func TestT8ExpiredFamilies(t *testing.T) {
+	t.Run("idle", func(t *testing.T) {
+		w := newWorld(t)
+		first := w.signIn().str("refresh_token")
+		w.advance(14*24*time.Hour - time.Millisecond)
+		second := w.refresh(first)
+		require.Equal(t, http.StatusOK, second.status)
+		w.advance(14 * 24 * time.Hour)
+		w.refused(w.refresh(second.str("refresh_token")), "invalid_grant")
+	})
+	t.Run("absolute", func(t *testing.T) {
+		w := newWorld(t)
+		token := w.signIn().str("refresh_token")
+		for range 29 {
+			w.advance(24 * time.Hour)
+			token = w.refresh(token).str("refresh_token")
+		}
+		w.advance(24 * time.Hour)
+		w.refused(w.refresh(token), "invalid_grant")
+		assert.True(t, w.row(token).RevokedAt.IsZero(), "expired is not revoked")
+	})
+}
+
+func TestT10RevokeWithAnyGeneration(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn().str("refresh_token")
+	second := w.refresh(first).str("refresh_token")
+	w.advance(time.Hour)
+	assert.Equal(t, http.StatusOK, w.mvc("/revoke", "token", first).status)
+	w.refused(w.refresh(second), "invalid_grant")
+	assert.Equal(t, "client", w.row(second).RevokeReason)
+}
+
+func TestT11CodeReplayEndsWhatCameOfIt(t *testing.T) {
+	w := newWorld(t)
+	code := w.code()
+	first := w.exchange(code)
+	w.kinds()
+	// Someone who saw the code but not the verifier ends nothing.
+	w.refused(w.mvc("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier",
+		strings.Repeat("x", 43)), "invalid_grant")
+	w.refused(w.form("/token", "grant_type", "authorization_code", "client_id", "spa", "code", code, "redirect_uri", mvcBack,
+		"code_verifier", verifier), "invalid_grant")
+	second := w.refresh(first.str("refresh_token"))
+	require.Equal(t, http.StatusOK, second.status, second.body)
+	w.refused(w.exchange(code), "invalid_grant")
+	assert.Contains(t, w.kinds(), "code.replayed")
+	w.refused(w.refresh(second.str("refresh_token")), "invalid_grant")
+	assert.Equal(t, "code_replay", w.row(second.str("refresh_token")).RevokeReason)
+}
+
+func TestT12RevokeBySelector(t *testing.T) {
+	w := newWorld(t)
+	one, two := w.signIn().str("refresh_token"), w.signIn().str("refresh_token")
+	list, err := w.srv.Sessions(t.Context(), authserver.Selector{Subject: "alice-1"})
+	require.NoError(t, err)
+	assert.Len(t, list, 2)
+	n, err := w.srv.Revoke(t.Context(), authserver.Selector{Subject: "alice-1", Except: w.row(two).ID}, "user")
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	w.refused(w.refresh(one), "invalid_grant")
+	assert.Equal(t, http.StatusOK, w.refresh(two).status)
+	_, err = w.srv.Revoke(t.Context(), authserver.Selector{}, "user")
+	assert.Error(t, err, "nothing named is not everything")
+}
+
+// A failed request never spends a token: after each of these the same refresh token still rotates.
+func TestFailedRequestsSpendNothing(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		send func(w *world, token string) reply
+		want string
+	}{
+		{"wrong secret", func(w *world, token string) reply {
+			return w.do(as(formRequest("/token", "grant_type", "refresh_token", "refresh_token", token), mvcID, "wrong"))
+		}, "invalid_client"},
+		{"wrong client", func(w *world, token string) reply {
+			return w.form("/token", "grant_type", "refresh_token", "refresh_token", token, "client_id", "spa")
+		}, "invalid_grant"},
+		{"scope beyond the grant", func(w *world, token string) reply { return w.refresh(token, "scope", "api1 files:read") }, "invalid_scope"},
+		{"malformed scope", func(w *world, token string) reply { return w.refresh(token, "scope", "a\"b") }, "invalid_scope"},
+		{"unknown resource", func(w *world, token string) reply { return w.refresh(token, "resource", "https://x.example") }, "invalid_target"},
+		{"duplicate parameter", func(w *world, token string) reply { return w.refresh(token, "grant_type", "refresh_token") }, "invalid_request"},
+		{"user may not go on", func(w *world, token string) reply {
+			u, err := w.users.User(w.t.Context(), "alice-1")
+			require.NoError(w.t, err)
+			w.users.Remove("alice-1")
+			defer func() { require.NoError(w.t, w.users.Set(*u)) }()
+			return w.refresh(token)
+		}, "invalid_grant"},
+		{"signer fails", func(w *world, token string) reply {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel() // the rotator gives up
+			r := as(formRequest("/token", "grant_type", "refresh_token", "refresh_token", token), mvcID, mvcKey)
+			return w.do(r.WithContext(ctx))
+		}, "temporarily_unavailable"},
+		{"the application refuses", func(w *world, token string) reply {
+			w.refuseIssue = authserver.ErrAccessDenied
+			defer func() { w.refuseIssue = nil }()
+			return w.refresh(token)
+		}, "invalid_grant"},
+		{"the application breaks", func(w *world, token string) reply {
+			w.refuseIssue = errors.New("directory is down")
+			defer func() { w.refuseIssue = nil }()
+			return w.refresh(token)
+		}, "temporarily_unavailable"},
+		{"the store breaks before the step", func(w *world, token string) reply {
+			w.store.set(func(authserver.Step) error { return errBroken }, nil)
+			defer w.store.set(nil, nil)
+			return w.refresh(token)
+		}, "temporarily_unavailable"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, func(w *world) {
+				w.cfg.BeforeIssue = func(context.Context, *authserver.Issuance) error { return w.refuseIssue }
+			})
+			token := w.signIn("scope", "api1 openid offline_access").str("refresh_token")
+			r := row.send(w, token)
+			assert.Equal(t, row.want, r.str("error"), r.body)
+			assert.NotContains(t, r.body, "directory")
+			if row.want == "temporarily_unavailable" {
+				assert.Equal(t, http.StatusServiceUnavailable, r.status)
+				assert.NotEmpty(t, r.header.Get("Retry-After"))
+			}
+			assert.EqualValues(t, 1, w.row(token).Generation)
+			assert.Equal(t, http.StatusOK, w.refresh(token).status)
+		})
+	}
+}
+
+func TestCommitOfUnknownOutcomeIsHealedByTheRetry(t *testing.T) {
+	w := newWorld(t)
+	token := w.signIn().str("refresh_token")
+	w.store.set(nil, func(authserver.Step) error { return errBroken }) // written, but the answer of the store is lost
+	r := w.refresh(token)
+	assert.Equal(t, http.StatusServiceUnavailable, r.status)
+	assert.Equal(t, "1", r.header.Get("Retry-After"))
+	w.store.set(nil, nil)
+	again := w.refresh(token)
+	require.Equal(t, http.StatusOK, again.status)
+	third := w.refresh(token)
+	assert.Equal(t, again.str("refresh_token"), third.str("refresh_token"), "T3: the identical successor")
+}
+
+func TestLostResponseIsHealedByTheRetry(t *testing.T) {
+	w := newWorld(t)
+	token := w.signIn().str("refresh_token")
+	lost := w.refresh(token).str("refresh_token") // committed; the client never sees it
+	w.advance(9 * time.Second)
+	assert.Equal(t, lost, w.refresh(token).str("refresh_token"))
+}
+
+func TestScopeOfTheRefreshTokenNeverChanges(t *testing.T) {
+	w := newWorld(t)
+	token := w.signIn().str("refresh_token")
+	narrow := w.refresh(token, "scope", "api1")
+	assert.Equal(t, "api1", narrow.str("scope"))
+	_, access := claims(t, narrow.str("access_token"))
+	assert.Equal(t, "api1", access["scope"])
+	assert.NotEmpty(t, narrow.str("id_token"), "clients overwrite what they have with what comes")
+	full := w.refresh(narrow.str("refresh_token"), "scope", allScope)
+	require.Equal(t, http.StatusOK, full.status, full.body)
+	assert.Equal(t, allScope, full.str("scope"))
+}
+
+func TestRefreshSeesTheUserAndTheClientAsTheyAreNow(t *testing.T) {
+	clients := map[string]*authserver.Client{}
+	w := newWorld(t, func(w *world) {
+		c := *w.client(mvcID)
+		c.ID = "dynamic"
+		clients["dynamic"] = &c
+		w.cfg.LookupClient = func(_ context.Context, id string) (*authserver.Client, error) {
+			if c := clients[id]; c != nil {
+				return c, nil
+			}
+			return nil, fmt.Errorf("lookup: %w", authserver.ErrNotFound)
+		}
+	})
+	code := w.code("client_id", "dynamic")
+	send := func(pairs ...string) reply { return w.do(as(formRequest("/token", pairs...), "dynamic", mvcKey)) }
+	first := send("grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
+	require.Equal(t, http.StatusOK, first.status, first.body)
+	token := first.str("refresh_token")
+	refresh := func(pairs ...string) reply {
+		return send(append([]string{"grant_type", "refresh_token", "refresh_token", token}, pairs...)...)
+	}
+
+	u, err := w.users.User(t.Context(), "alice-1")
+	require.NoError(t, err)
+	u.Claims["name"] = "Alice Jones"
+	require.NoError(t, w.users.Set(*u))
+	_, id := claims(t, refresh().str("id_token"))
+	assert.Equal(t, "Alice Jones", id["name"])
+
+	before := clients["dynamic"]
+	gone := *before
+	gone.Scopes = []string{"openid", "api1"}
+	clients["dynamic"] = &gone
+	w.refused(refresh(), "invalid_grant") // offline_access was taken away
+	gone.Scopes = []string{"openid", "offline_access"}
+	assert.Equal(t, "openid offline_access", refresh().str("scope"), "api1 was taken away")
+	w.refused(refresh("scope", "api1"), "invalid_scope")
+	gone.Grants = []string{"authorization_code"}
+	w.refused(refresh(), "unauthorized_client")
+	delete(clients, "dynamic")
+	w.refused(refresh(), "invalid_client")
+	clients["dynamic"] = before
+	assert.Equal(t, http.StatusOK, refresh().status, "it was there all the time")
+}
+
+func TestSessionsPerClient(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 2 })
+	var tokens []string
+	for range 3 {
+		tokens = append(tokens, w.signIn().str("refresh_token"))
+		w.advance(time.Second)
+	}
+	w.refused(w.refresh(tokens[0]), "invalid_grant")
+	assert.Equal(t, "cap", w.row(tokens[0]).RevokeReason)
+	for _, token := range tokens[1:] {
+		assert.Equal(t, http.StatusOK, w.refresh(token).status)
+	}
+}
+
+func TestPerClientTerms(t *testing.T) {
+	grace := time.Duration(0)
+	w := newWorld(t, func(w *world) {
+		c := w.client(mvcID)
+		c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime = time.Minute, 2*time.Hour, time.Hour
+		c.RefreshGrace = &grace
+	})
+	r := w.signIn()
+	assert.Equal(t, 60.0, r.json["expires_in"])
+	_, access := claims(t, r.str("access_token"))
+	assert.Equal(t, 60.0, access["exp"].(float64)-access["iat"].(float64))
+	g := w.row(r.str("refresh_token"))
+	assert.Equal(t, w.now().Add(time.Hour), g.IdleExpiresAt)
+	assert.Equal(t, w.now().Add(2*time.Hour), g.ExpiresAt)
+	w.refresh(r.str("refresh_token"))
+	w.refused(w.refresh(r.str("refresh_token")), "invalid_grant")
+}
+
+func TestRefreshKeysRotate(t *testing.T) {
+	old, next := []byte(strings.Repeat("o", 32)), []byte(strings.Repeat("n", 32))
+	w := newWorld(t, func(w *world) { w.cfg.RefreshKeys = [][]byte{old} })
+	token := w.signIn().str("refresh_token")
+	restart := func(keys ...[]byte) {
+		w.cfg.RefreshKeys = keys
+		srv, err := authserver.New(w.cfg)
+		require.NoError(t, err)
+		w.srv = srv
+	}
+	restart(next, old)
+	second := w.refresh(token)
+	require.Equal(t, http.StatusOK, second.status, second.body)
+	restart(next)
+	w.refused(w.refresh(token), "invalid_grant")
+	assert.Equal(t, http.StatusOK, w.refresh(second.str("refresh_token")).status, "made with the new key")
+}
+
+func TestThousandConcurrentSubmissions(t *testing.T) {
+	w := newWorld(t)
+	token := w.signIn().str("refresh_token")
+	w.kinds()
+	const n = 1000
+	replies := make([]reply, n)
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			replies[i] = w.refresh(token)
+		})
+	}
+	close(start)
+	wg.Wait()
+	successors, accessTokens := map[string]bool{}, map[string]bool{}
+	for _, r := range replies {
+		require.Equal(t, http.StatusOK, r.status, r.body)
+		successors[r.str("refresh_token")] = true
+		accessTokens[r.str("access_token")] = true
+	}
+	assert.Len(t, successors, 1)
+	assert.Len(t, accessTokens, n)
+	counts := map[string]int{}
+	for _, kind := range w.kinds() {
+		counts[kind]++
+	}
+	assert.Equal(t, map[string]int{"refresh.rotated": 1, "refresh.replayed": n - 1}, counts)
+	g := w.row(token)
+	assert.EqualValues(t, 2, g.Generation)
+	assert.Equal(t, n-1, g.Replays)
+
+	w.advance(10*time.Second + time.Millisecond)
+	w.refused(w.refresh(token), "invalid_grant") // the one after the grace ends the family
+	for successor := range successors {
+		w.refused(w.refresh(successor), "invalid_grant")
+	}
+}
