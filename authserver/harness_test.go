@@ -3,6 +3,10 @@ package authserver_test
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -16,6 +20,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +62,7 @@ type world struct {
 	users *authserver.UserList
 	store *faultyStore
 
+	signer      *flakySigner
 	refuseIssue error // what BeforeIssue returns, for tests that set it so
 
 	mu     sync.Mutex
@@ -318,6 +324,7 @@ func claims(t testing.TB, token string) (header, payload map[string]any) {
 // faultyStore lets a test break a store at a chosen moment.
 type faultyStore struct {
 	authserver.Store
+	signer      *flakySigner
 	refuseIssue error // what BeforeIssue returns, for tests that set it so
 
 	mu     sync.Mutex
@@ -405,4 +412,34 @@ func (w *world) refused(r reply, code string) {
 	assert.Equal(w.t, "application/json;charset=UTF-8", r.header.Get("Content-Type"))
 	assert.Regexp(w.t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`, r.str("error_description"))
 	assert.Len(w.t, r.json, 2)
+}
+
+// flakySigner is a key held elsewhere that can be made to fail.
+type flakySigner struct {
+	crypto.Signer
+	fail atomic.Bool
+}
+
+func (f *flakySigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if f.fail.Load() {
+		return nil, errBroken
+	}
+	return f.Signer.Sign(r, digest, opts)
+}
+
+// useSigner makes the world sign with a flakySigner.
+func (w *world) useSigner() {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(w.t, err)
+	w.signer = &flakySigner{Signer: key}
+	w.cfg.Keys, err = jwks.NewRotator(jwks.RotatorConfig{Signer: w.signer, Now: w.now})
+	require.NoError(w.t, err)
+}
+
+// hook makes a BeforeIssue of a function that only changes things.
+func hook(f func(*authserver.Issuance)) func(context.Context, *authserver.Issuance) error {
+	return func(_ context.Context, i *authserver.Issuance) error {
+		f(i)
+		return nil
+	}
 }

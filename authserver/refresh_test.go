@@ -272,10 +272,9 @@ func TestFailedRequestsSpendNothing(t *testing.T) {
 			return w.refresh(token)
 		}, "invalid_grant"},
 		{"signer fails", func(w *world, token string) reply {
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel() // the rotator gives up
-			r := as(formRequest("/token", "grant_type", "refresh_token", "refresh_token", token), mvcID, mvcKey)
-			return w.do(r.WithContext(ctx))
+			w.signer.fail.Store(true)
+			defer w.signer.fail.Store(false)
+			return w.refresh(token)
 		}, "temporarily_unavailable"},
 		{"the application refuses", func(w *world, token string) reply {
 			w.refuseIssue = authserver.ErrAccessDenied
@@ -296,6 +295,7 @@ func TestFailedRequestsSpendNothing(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, func(w *world) {
 				w.cfg.BeforeIssue = func(context.Context, *authserver.Issuance) error { return w.refuseIssue }
+				w.useSigner()
 			})
 			token := w.signIn("scope", "api1 openid offline_access").str("refresh_token")
 			r := row.send(w, token)
