@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 )
 
 // A Bearer guards http.Handlers: it is the HTTP face of a [Validator]. It is safe for concurrent use.
@@ -62,15 +61,9 @@ func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
 
-// RequireThat is Require for everything else that can be asked of a token. A scope that no scope-token can equal (RFC
-// 6749 §3.3), such as one with a space, is logged at level Error and never met.
+// RequireThat is Require for everything else that can be asked of a token.
 func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
 	rt := newRoute(req)
-	for _, s := range slices.Concat(req.Scopes, req.AnyScope) {
-		if !isScopeToken(s) {
-			b.validator.cfg.Logger.Error("a route requires what can't be a scope; no token will have it", "scope", s)
-		}
-	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serve(w, r, next, rt) })
 	}

@@ -42,7 +42,7 @@ func (b *Bearer) credentials(r *http.Request) (raw string, fromQuery bool, err e
 			found += len(values)
 		}
 	}
-	if cfg.AllowQuery && strings.Contains(r.URL.RawQuery, "access_token") {
+	if cfg.AllowQuery && r.URL.RawQuery != "" {
 		// What can't be parsed of the query is the handler's affair.
 		query, _ := url.ParseQuery(r.URL.RawQuery)
 		if values := query["access_token"]; len(values) > 0 {

@@ -13,10 +13,11 @@ type Requirement struct {
 	// for this route: 401 invalid_token.
 	Audiences []string
 
-	// Scopes: the token has all of them. Otherwise 403 insufficient_scope, which names them.
+	// Scopes: the token has all of them. Otherwise 403 insufficient_scope, which names those that are scope-tokens (RFC
+	// 6749 §3.3); a role with a space, say, is compared and not named.
 	Scopes []string
 
-	// AnyScope: the token has at least one of them. Otherwise 403 insufficient_scope, which names all of them.
+	// AnyScope: the token has at least one of them. Otherwise 403 insufficient_scope, which names them likewise.
 	AnyScope []string
 
 	// Allow is a predicate over the token. False is 403 insufficient_scope.
