@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bearergate/bearergate/examples/internal/program"
@@ -19,37 +21,66 @@ import (
 
 func main() {
 	var (
-		once bool
-		s    settings
+		once           bool
+		skews, apiAddr string
+		s              settings
 	)
 	program.Main("demo", func(flags *flag.FlagSet) {
 		flags.BoolVar(&once, "once", false, "tell the story in the terminal, with short lifetimes and free ports, and exit 0 only if every step was right")
 		flags.StringVar(&s.issuerAddr, "authserver-addr", "127.0.0.1:5000", "`address` of the authorization server")
-		flags.StringVar(&s.apiAddr, "api-addr", "127.0.0.1:5001", "`address` of Api1")
-		flags.StringVar(&s.clientAddr, "client-addr", "127.0.0.1:5002", "`address` of the web client")
-		flags.DurationVar(&s.lifetime, "access-token-lifetime", 30*time.Second, "how long an access token is good")
-		flags.DurationVar(&s.skew, "skew", 15*time.Second, "Api1's clock skew")
+		flags.StringVar(&apiAddr, "api-addr", "127.0.0.1:5001", "`address` of the Api1 with the second of -skews; the others take free ports")
+		flags.StringVar(&s.clientAddr, "client-addr", "127.0.0.1:5002", "`address` of the web client and its live page")
+		flags.DurationVar(&s.lifetime, "access-token-lifetime", 20*time.Second, "how long an access token is good")
+		flags.StringVar(&skews, "skews", "300s,60s,0s", "the three Api1s' clock `skews`, the ASP.NET profile's first")
 	}, func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 		if once {
-			return tellOnce(ctx, stdout, logger)
+			return tellOnce(ctx, stdout)
+		}
+		var err error
+		if s.apis, err = parseSkews(skews, apiAddr); err != nil {
+			return &program.UsageError{Flag: "skews", Err: err}
 		}
 		return stayUp(ctx, s, stdout, logger)
 	})
 }
 
+func parseSkews(list, apiAddr string) ([]apiSettings, error) {
+	parts := strings.Split(list, ",")
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("%q is not three durations with commas between them", list)
+	}
+	apis := []apiSettings{{addr: "127.0.0.1:0", profile: "aspnet"}, {addr: apiAddr}, {addr: "127.0.0.1:0"}}
+	for i, part := range parts {
+		skew, err := time.ParseDuration(part)
+		if err != nil || skew < 0 {
+			return nil, fmt.Errorf("%q is not a duration of zero or more", part)
+		}
+		apis[i].skew, apis[i].requireExp = skew, true
+		apis[i].name = fmt.Sprintf("Api1, skew %v s", skew.Seconds())
+		if i == 0 {
+			apis[i].name += ", ASP.NET"
+		}
+	}
+	return apis, nil
+}
+
 // tellOnce runs the story on free ports with lifetimes of two seconds.
-func tellOnce(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+func tellOnce(ctx context.Context, stdout io.Writer) error {
+	const lifetime, skew = 2 * time.Second, 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	quiet := slog.New(slog.DiscardHandler) // the story is on stdout; the refusals in it are meant to happen
 	s, err := start(ctx, settings{
-		issuerAddr: "127.0.0.1:0", apiAddr: "127.0.0.1:0", clientAddr: "127.0.0.1:0",
-		lifetime: 2 * time.Second, skew: 2 * time.Second,
-	}, quiet)
+		issuerAddr: "127.0.0.1:0", clientAddr: "127.0.0.1:0", lifetime: lifetime,
+		apis: []apiSettings{
+			{addr: "127.0.0.1:0", skew: skew, requireExp: true},
+			{addr: "127.0.0.1:0", skew: skew, requireExp: false},
+		},
+	}, quiet, func(_ context.Context, s *servers) (http.Handler, error) { return s.client, nil })
 	if err != nil {
 		return err
 	}
-	story := newStory(s, stdout, 2*time.Second)
+	story := newStory(s, stdout, lifetime, skew)
 	told := story.tell(ctx)
 	s.stop()
 	if err := errors.Join(told, s.wait()); err != nil {
@@ -60,22 +91,4 @@ func tellOnce(ctx context.Context, stdout io.Writer, logger *slog.Logger) error 
 	}
 	fmt.Fprintf(stdout, "\nAll %d steps were as they should be.\n", story.steps)
 	return nil
-}
-
-func stayUp(ctx context.Context, set settings, stdout io.Writer, logger *slog.Logger) error {
-	s, err := start(ctx, set, logger)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, `
-  web client            %[1]s        sign in as alice, password alice
-  Api1                  %[2]s/identity
-  authorization server  %[3]s/.well-known/openid-configuration
-
-  An access token is good for %[4]v, and Api1 accepts it %[5]v longer (its clock skew). Sign in, reload the page now and
-  then, and watch this window: after %[6]v Api1 says 401 invalid_token, the web client refreshes, and you see nothing of it.
-  Ctrl-C ends all three.
-
-`, s.clientURL, s.apiURL, s.issuerURL, set.lifetime, set.skew, set.lifetime+set.skew)
-	return s.wait()
 }

@@ -8,110 +8,151 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/bearergate/bearergate/examples/internal/api1"
 	"github.com/bearergate/bearergate/examples/internal/issuer"
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/examples/internal/webclient"
 )
 
+// settings are what the story varies.
+type settings struct {
+	issuerAddr, clientAddr string
+	lifetime               time.Duration
+	apis                   []apiSettings
+}
+
+// apiSettings make one Api1.
+type apiSettings struct {
+	name       string
+	addr       string
+	skew       time.Duration
+	profile    string
+	requireExp bool
+}
+
 // servers are the programs of the story in one process, each behind its own listener: they speak HTTP with one another
 // as if they were far apart.
 type servers struct {
-	issuerURL, apiURL, laxURL, clientURL string
-	issuer                               *issuer.Issuer
-	ended                                chan error
-	stop                                 context.CancelFunc
-	running                              int
+	issuer    *issuer.Issuer
+	issuerURL string
+	switcher  *switcher // in front of issuer
+	apis      []string  // their URLs
+	client    *webclient.App
+	clientURL string
+
+	ended  chan error
+	stop   context.CancelFunc
+	count  int
+	onSign func(*oauth2.Config, *oauth2.Token) // told of sign-ins at the web client
+
 }
 
-// settings are what the story varies.
-type settings struct {
-	issuerAddr, apiAddr, clientAddr string
-	lifetime, skew                  time.Duration
-}
-
-func start(ctx context.Context, s settings, logger *slog.Logger) (_ *servers, err error) {
+// start opens all listeners and serves them until ctx ends or one of them fails. front is what the web client's port
+// serves, made when everything behind it is there.
+func start(ctx context.Context, set settings, logger *slog.Logger, front func(context.Context, *servers) (http.Handler, error)) (_ *servers, err error) {
 	ctx, stop := context.WithCancel(ctx)
-	out := &servers{ended: make(chan error, 4), stop: stop}
-	var listeners []net.Listener
+	s := &servers{ended: make(chan error, 4+len(set.apis)), stop: stop}
+	var open []net.Listener
 	defer func() {
 		if err == nil {
 			return
 		}
 		stop()
-		for _, l := range listeners {
-			err = errors.Join(err, l.Close())
+		for _, l := range open {
+			_ = l.Close() // the servers that run already close theirs; a second time does no harm
 		}
 	}()
 	listen := func(addr string) (net.Listener, error) {
 		l, err := program.Listen(ctx, addr)
 		if err == nil {
-			listeners = append(listeners, l)
+			open = append(open, l)
 		}
 		return l, err
 	}
-	issuerListener, err := listen(s.issuerAddr)
+	issuerListener, err := listen(set.issuerAddr)
 	if err != nil {
 		return nil, err
 	}
-	apiListener, err := listen(s.apiAddr)
+	s.issuerURL = program.URL(issuerListener)
+	clientListener, err := listen(set.clientAddr)
 	if err != nil {
 		return nil, err
 	}
-	laxListener, err := listen("127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	s.clientURL = program.URL(clientListener)
+	apiListeners := make([]net.Listener, len(set.apis))
+	for i, api := range set.apis {
+		if apiListeners[i], err = listen(api.addr); err != nil {
+			return nil, err
+		}
+		s.apis = append(s.apis, program.URL(apiListeners[i]))
 	}
-	clientListener, err := listen(s.clientAddr)
-	if err != nil {
-		return nil, err
-	}
-	out.issuerURL, out.apiURL, out.laxURL, out.clientURL = program.URL(issuerListener), program.URL(apiListener), program.URL(laxListener), program.URL(clientListener)
 
 	data := issuer.Demo()
 	for i := range data.Clients { // the same redirect URI, wherever the web client listens today
 		if data.Clients[i].ID == "mvc client" {
-			data.Clients[i].RedirectURIs = append(data.Clients[i].RedirectURIs, redirectURI(out.clientURL))
+			data.Clients[i].RedirectURIs = append(data.Clients[i].RedirectURIs, redirectURI(s.clientURL))
 		}
 	}
-	out.issuer, err = issuer.New(issuer.Options{
-		Issuer: out.issuerURL, Alg: "ES256", AccessTokenLifetime: s.lifetime, RefreshTokenLifetime: 720 * time.Hour,
+	if s.issuer, err = issuer.New(issuer.Options{
+		Issuer: s.issuerURL, Alg: "ES256", AccessTokenLifetime: set.lifetime, RefreshTokenLifetime: 720 * time.Hour,
 		RefreshGrace: 10 * time.Second, KeyRotation: 24 * time.Hour, Data: &data,
-	}, logger)
-	if err != nil {
+	}, logger); err != nil {
 		return nil, err
 	}
-	api, err := api1.New(api1.Options{Issuer: out.issuerURL, Audience: "api1", Skew: s.skew, RequireExp: true, Realm: "api1"}, out.apiURL, logger)
-	if err != nil {
-		return nil, err
-	}
-	lax, err := api1.New(api1.Options{Issuer: out.issuerURL, Audience: "api1", Skew: s.skew, RequireExp: false, Realm: "api1"}, out.laxURL, logger)
-	if err != nil {
-		return nil, err
-	}
-	client, err := webclient.New(webclient.Options{
-		Issuer: out.issuerURL, API: out.apiURL, ClientID: "mvc client", ClientSecret: "mvc secret",
+	if s.client, err = webclient.New(webclient.Options{
+		Issuer: s.issuerURL, API: s.apis[0], ClientID: "mvc client", ClientSecret: "mvc secret",
 		Scope: "openid profile email phone address api1 offline_access",
-	}, clientListener.Addr(), logger)
+		OnSignIn: func(client *oauth2.Config, token *oauth2.Token) {
+			if s.onSign != nil {
+				s.onSign(client, token)
+			}
+		},
+	}, clientListener.Addr(), logger); err != nil {
+		return nil, err
+	}
+	apis := make([]*api1.API, len(set.apis))
+	for i, api := range set.apis {
+		if apis[i], err = api1.New(api1.Options{
+			Issuer: s.issuerURL, Audience: "api1", Skew: api.skew, Profile: api.profile, RequireExp: api.requireExp, Realm: "api1",
+		}, s.apis[i], logger); err != nil {
+			return nil, err
+		}
+	}
+
+	s.switcher = newSwitcher(s.issuer.Handler(), issuerListener, logger)
+	page, err := front(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	serve := func(l net.Listener, h http.Handler, close func() error) {
-		out.running++
-		go func() { out.ended <- errors.Join(program.Serve(ctx, l, h, logger), close()) }()
+	s.serve(func() error { return s.issuer.Run(ctx) }, nil)
+	s.serve(func() error { return s.switcher.run(ctx) }, s.issuer.CloseStore)
+	for i, api := range apis {
+		s.serve(func() error { return program.Serve(ctx, apiListeners[i], api, logger) }, api.Close)
 	}
-	out.running++
-	go func() { out.ended <- out.issuer.Serve(ctx, issuerListener, logger) }()
-	serve(apiListener, api, api.Close)
-	serve(laxListener, lax, lax.Close)
-	serve(clientListener, client, client.Close)
-	return out, nil
+	s.serve(func() error { return program.Serve(ctx, clientListener, page, logger) }, s.client.Close)
+	return s, nil
+}
+
+func (s *servers) serve(run, closeAfter func() error) {
+	s.count++
+	go func() {
+		err := run()
+		if errors.Is(err, context.Canceled) {
+			err = nil // that is how all of them end
+		}
+		if closeAfter != nil {
+			err = errors.Join(err, closeAfter())
+		}
+		s.ended <- err
+	}()
 }
 
 // wait returns when all servers have ended; it ends them all when one does.
 func (s *servers) wait() error {
 	var errs []error
-	for range s.running {
+	for range s.count {
 		errs = append(errs, <-s.ended)
 		s.stop()
 	}

@@ -21,18 +21,17 @@ import (
 
 // A story is the steps A to H of RFC 6749 §1.5, told over real HTTP, and what the two settings of Api1 change in them.
 type story struct {
-	servers *servers
-	skew    time.Duration
-	out     io.Writer
-	http    *http.Client
+	servers        *servers
+	lifetime, skew time.Duration
+	out            io.Writer
+	http           *http.Client
 
-	began        time.Time // until the first token: when the story began
-	issued       time.Time // of the access token in hand
+	issued       time.Time // when the access token in hand was; before the first one: when the story began
 	steps, wrong int
 }
 
-func newStory(s *servers, out io.Writer, skew time.Duration) *story {
-	return &story{servers: s, skew: skew, out: out, http: &http.Client{Timeout: 10 * time.Second}}
+func newStory(s *servers, out io.Writer, lifetime, skew time.Duration) *story {
+	return &story{servers: s, lifetime: lifetime, skew: skew, out: out, http: &http.Client{Timeout: 10 * time.Second}}
 }
 
 // tokens is a token endpoint's answer, as far as the story looks at it.
@@ -57,7 +56,7 @@ func (s *story) step(letter, what string, right bool, answer string) {
 
 func (s *story) tell(ctx context.Context) error {
 	s.issued = time.Now()
-	fmt.Fprintf(s.out, "seconds since the access token was issued; it lives 2 s, Api1's clock skew is %v\n\n", s.skew)
+	fmt.Fprintf(s.out, "seconds since the access token was issued; it lives for %v, and Api1's clock skew is %v\n\n", s.lifetime, s.skew)
 
 	code, verifier, err := s.signIn(ctx)
 	if err != nil {
@@ -138,7 +137,7 @@ func (s *story) withoutExpiry(ctx context.Context) error {
 	if err := s.call(ctx, "", "GET /identity, RequireExpirationTime = true", endless, http.StatusUnauthorized); err != nil {
 		return err
 	}
-	return s.callAt(ctx, s.servers.laxURL, "", "GET /identity, RequireExpirationTime = false", endless, http.StatusOK)
+	return s.callAt(ctx, s.servers.apis[1], "", "GET /identity, RequireExpirationTime = false", endless, http.StatusOK)
 }
 
 // signIn is what the person and their browser do: it ends with a code.
@@ -186,7 +185,7 @@ func (s *story) token(ctx context.Context, form url.Values) (*tokens, error) {
 }
 
 func (s *story) call(ctx context.Context, letter, what, token string, want int) error {
-	return s.callAt(ctx, s.servers.apiURL, letter, what, token, want)
+	return s.callAt(ctx, s.servers.apis[0], letter, what, token, want)
 }
 
 // callAt calls an Api1. A refusal's WWW-Authenticate line is part of the story.
@@ -236,7 +235,7 @@ func (s *story) secondSession(ctx context.Context) (*twin, error) {
 		return nil, err
 	}
 	t := &twin{}
-	config := authclient.NewConfig(s.oauth(), s.servers.apiURL)
+	config := authclient.NewConfig(s.oauth(), s.servers.apis[0])
 	config.Save = func(context.Context, *oauth2.Token) error { t.refreshes++; return nil }
 	transport, err := authclient.New(config, token)
 	if err != nil {
@@ -248,7 +247,7 @@ func (s *story) secondSession(ctx context.Context) (*twin, error) {
 
 func (s *story) callTwin(ctx context.Context, t *twin) {
 	t.calls++
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.servers.apiURL+"/identity", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.servers.apis[0]+"/identity", nil)
 	if err != nil {
 		t.refused++
 		return

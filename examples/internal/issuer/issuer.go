@@ -51,7 +51,8 @@ type Issuer struct {
 	*authserver.Server
 	Keys  *jwks.Rotator
 	Users *authserver.UserList
-	close func() error
+	// CloseStore closes what holds the sessions, once nothing is served any more.
+	CloseStore func() error
 }
 
 // New makes the authorization server.
@@ -98,7 +99,7 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	return &Issuer{Server: server, Keys: keys, Users: users, close: closeStore}, nil
+	return &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore}, nil
 }
 
 func (o *Options) data() (Data, error) {
@@ -173,12 +174,12 @@ func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.
 	go func() { sweeping <- i.Run(ctx) }()
 	served := program.Serve(ctx, listener, i.Handler(), logger)
 	if ctx.Err() == nil { // the listener failed; Run still waits for ctx
-		return errors.Join(served, i.close())
+		return errors.Join(served, i.CloseStore())
 	}
 	if swept := <-sweeping; swept != nil && !errors.Is(swept, context.Canceled) {
 		served = errors.Join(served, swept)
 	}
-	return errors.Join(served, i.close())
+	return errors.Join(served, i.CloseStore())
 }
 
 // Main runs the program.

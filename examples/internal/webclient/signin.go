@@ -82,6 +82,9 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	cookie := random()
 	a.sessions.put(cookie, session)
 	setCookie(w, sessionCookie, cookie, 12*time.Hour)
+	if a.options.OnSignIn != nil {
+		a.options.OnSignIn(config, token)
+	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

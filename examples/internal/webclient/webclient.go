@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/oauth2"
+
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
 )
@@ -29,6 +31,9 @@ type Options struct {
 	Scope        string
 
 	Client *http.Client // for the issuer and the API; nil: http.DefaultTransport with no redirects followed
+
+	// OnSignIn, if set, is told of every new session.
+	OnSignIn func(client *oauth2.Config, token *oauth2.Token)
 }
 
 // Define declares the flags.
