@@ -7,8 +7,8 @@ import { AuthorizationResponseError, ResponseBodyError, WWWAuthenticateChallenge
 // tokens matches everything that may not be printed: JWTs, refresh tokens and codes.
 export const tokens = /eyJ[\w-]{10,}(?:\.[\w-]*)*|(?:rt1|ac1)_[\w-]{10,}/g;
 
-// check is test, but what a failure prints is free of tokens. The libraries hang whole answers on their errors, and the
-// test runner prints all of an error, so it gets another one.
+// check is test, but what a failure prints is free of tokens: the libraries hang whole answers on their errors, and the test
+// runner prints all of an error, so it gets another one.
 export function check(name, run) {
   test(name, { timeout: 60_000 }, async () => {
     try {
@@ -54,9 +54,11 @@ export async function failed(run, code) {
 }
 
 export const oauthError = (status, error) => ({ is: 'OAuth error', status, error });
+export const invalidGrant = oauthError(400, 'invalid_grant');
 export const authorizationError = (error) => ({ is: 'authorization error', error });
 export const challenge = (status, scheme, error) => ({ is: 'challenge', status, scheme, ...(error && { error }) });
 
 // same and differ compare tokens and print none.
-export const same = (a, b, what) => assert.ok(typeof a === 'string' && a.length > 0 && a === b, `${what} is not the same`);
-export const differ = (a, b, what) => assert.ok([a, b].every((t) => typeof t === 'string' && t.length > 0) && a !== b, `${what} is the same or missing`);
+const there = (token) => typeof token === 'string' && token.length > 0;
+export const same = (a, b, what) => assert.ok(there(a) && a === b, `${what} is not the same`);
+export const differ = (a, b, what) => assert.ok(there(a) && there(b) && a !== b, `${what} is the same or missing`);

@@ -1,7 +1,7 @@
 // Who and what the server of these tests knows: the -config file of examples/authserver, and the credentials that fit it.
 
 import { createHash } from 'node:crypto';
-import { generateKeyPair } from 'oauth4webapi';
+import { generateKeyPair, modifyAssertion } from 'oauth4webapi';
 
 // Nobody listens there: the person's browser stops before it.
 export const callback = 'http://127.0.0.1:5002/signin-oidc';
@@ -9,8 +9,8 @@ export const signedOut = 'http://127.0.0.1:5002/signed-out';
 
 export const scope = 'openid profile email api1 offline_access';
 
-// The algorithms that a client may sign its assertions with, by the names that WebCrypto's user gives them.
-export const algorithms = ['ES256', 'ES384', 'ES512', 'RS256', 'PS256'];
+// The algorithms that a client may sign its assertions with. Ed25519 is the key's name; in a JWT it is EdDSA here, see assertions.
+export const algorithms = ['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'Ed25519'];
 
 export const secrets = {
   'mvc client': 'mvc secret',
@@ -27,13 +27,24 @@ const keyPairs = Object.fromEntries(await Promise.all(algorithms.map(async (alg)
 // key is what a private_key_jwt client signs with.
 export const key = (alg) => ({ key: keyPairs[alg].privateKey, kid: alg });
 
+const jwsName = (alg) => (alg === 'Ed25519' ? 'EdDSA' : alg);
+
+// assertions makes the library put the name into the header that the server lists in its metadata. The library alone would write
+// RFC 9864's Ed25519, and it offers this hook for servers that know the older EdDSA.
+export const assertions = (change = () => {}) => ({
+  [modifyAssertion](header, payload) {
+    header.alg = jwsName(header.alg);
+    change(payload);
+  },
+});
+
 // A key that belongs to nobody.
 export const strangersKey = { key: (await generateKeyPair('ES256')).privateKey, kid: 'ES256' };
 
 async function keySet() {
   const keys = await Promise.all(algorithms.map(async (alg) => {
     const jwk = await crypto.subtle.exportKey('jwk', keyPairs[alg].publicKey);
-    return { ...jwk, kid: alg, alg, use: 'sig' };
+    return { ...jwk, kid: alg, alg: jwsName(alg), use: 'sig' };
   }));
   return { keys };
 }

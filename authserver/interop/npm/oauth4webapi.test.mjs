@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import * as oauth from 'oauth4webapi';
-import { algorithms, callback, key, scope, secrets, strangersKey } from './clients.mjs';
-import { authorizationError, challenge, check, differ, failed, oauthError, refused, same } from './check.mjs';
+import { algorithms, assertions, callback, key, scope, secrets, strangersKey } from './clients.mjs';
+import { authorizationError, challenge, check, differ, failed, invalidGrant, oauthError, refused, same } from './check.mjs';
 import { Person } from './person.mjs';
 import { start } from './server.mjs';
 
@@ -33,7 +33,8 @@ async function authorize(server, client, { person = new Person(), ...more } = {}
 
 async function exchange(server, client, auth, { read, verifier, nonce }) {
   const response = await oauth.authorizationCodeGrantRequest(server, client, auth, read(), callback, verifier, loopback);
-  const session = await oauth.processAuthorizationCodeResponse(server, client, response, { expectedNonce: nonce, maxAge: 3600, requireIdToken: true });
+  const expected = { expectedNonce: nonce, maxAge: 3600, requireIdToken: true };
+  const session = await oauth.processAuthorizationCodeResponse(server, client, response, expected);
   await oauth.validateApplicationLevelSignature(server, response, loopback); // the ID token’s signature, by the published keys
   return session;
 }
@@ -50,7 +51,8 @@ async function refresh(server, client, auth, token, additionalParameters) {
 }
 
 async function credentials(server, client, auth, parameters) {
-  return oauth.processClientCredentialsResponse(server, client, await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, loopback));
+  const response = await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, loopback);
+  return oauth.processClientCredentialsResponse(server, client, response);
 }
 
 async function introspect(server, client, auth, token) {
@@ -88,7 +90,7 @@ const ways = [
   ['client_secret_post', 'mvc client', oauth.ClientSecretPost(secrets['mvc client']), true],
   ['client_secret_post, characters that need escaping', 'odd+client:100%', oauth.ClientSecretPost(secrets['odd+client:100%']), true],
   ['none', 'spa', oauth.None(), false],
-  ...algorithms.map((alg) => [`private_key_jwt ${alg}`, 'keyed', oauth.PrivateKeyJwt(key(alg)), true]),
+  ...algorithms.map((alg) => [`private_key_jwt ${alg}`, 'keyed', oauth.PrivateKeyJwt(key(alg), assertions()), true]),
   ['private_key_jwt without kid', 'keyed', oauth.PrivateKeyJwt(key('ES256').key), true],
 ];
 
@@ -135,10 +137,11 @@ for (const [name, client_id, auth, confidential] of ways) {
     await revoke(as, client, auth, third.refresh_token);
     await revoke(as, client, auth, third.refresh_token); // a second time changes nothing
     if (confidential) {
-      for (const token of [third.access_token, third.refresh_token]) assert.deepEqual(await introspect(as, client, auth, token), { active: false });
+      assert.deepEqual(await introspect(as, client, auth, third.access_token), { active: false });
+      assert.deepEqual(await introspect(as, client, auth, third.refresh_token), { active: false });
     }
     assert.deepEqual(await introspect(as, ...api, third.access_token), { active: false });
-    await refused(refresh(as, client, auth, third.refresh_token), oauthError(400, 'invalid_grant'));
+    await refused(refresh(as, client, auth, third.refresh_token), invalidGrant);
     await refused(userInfo(as, client, third.access_token), challenge(401, 'bearer', 'invalid_token'));
   });
 }
@@ -193,22 +196,22 @@ check('without a grace, a refresh token that comes back ends the session', async
   const strict = [{ client_id: 'strict' }, basic('strict')];
   const first = await signIn(as, ...strict);
   const second = await refresh(as, ...strict, first.refresh_token);
-  await refused(refresh(as, ...strict, first.refresh_token), oauthError(400, 'invalid_grant'));
-  await refused(refresh(as, ...strict, second.refresh_token), oauthError(400, 'invalid_grant'));
+  await refused(refresh(as, ...strict, first.refresh_token), invalidGrant);
+  await refused(refresh(as, ...strict, second.refresh_token), invalidGrant);
 });
 
 check('a failed request burns neither the code nor the refresh token; a code works once', async () => {
   const [client, auth] = mvc;
   const flow = await authorize(as, client);
   await refused(exchange(as, client, oauth.ClientSecretBasic('wrong'), flow), challenge(401, 'basic'));
-  await refused(exchange(as, client, auth, { ...flow, verifier: oauth.generateRandomCodeVerifier() }), oauthError(400, 'invalid_grant'));
+  await refused(exchange(as, client, auth, { ...flow, verifier: oauth.generateRandomCodeVerifier() }), invalidGrant);
   const session = await exchange(as, client, auth, flow);
   await refused(refresh(as, client, oauth.ClientSecretPost('wrong'), session.refresh_token), challenge(401, 'basic'));
-  await refused(refresh(as, { client_id: 'spa' }, oauth.None(), session.refresh_token), oauthError(400, 'invalid_grant'));
-  await refused(refresh(as, client, auth, 'rt1_made_up'), oauthError(400, 'invalid_grant'));
+  await refused(refresh(as, { client_id: 'spa' }, oauth.None(), session.refresh_token), invalidGrant);
+  await refused(refresh(as, client, auth, 'rt1_made_up'), invalidGrant);
   const next = await refresh(as, client, auth, session.refresh_token);
-  await refused(exchange(as, client, auth, flow), oauthError(400, 'invalid_grant'));
-  await refused(refresh(as, client, auth, next.refresh_token), oauthError(400, 'invalid_grant')); // whoever sent the code again has the tokens, too
+  await refused(exchange(as, client, auth, flow), invalidGrant);
+  await refused(refresh(as, client, auth, next.refresh_token), invalidGrant); // two had the code, so the session is over
 });
 
 check('refusals of the endpoints are recognised', async () => {
@@ -219,15 +222,16 @@ check('refusals of the endpoints are recognised', async () => {
   await refused(introspect(as, client, oauth.ClientSecretBasic('wrong'), 'x'), challenge(401, 'basic'));
   await refused(revoke(as, client, oauth.ClientSecretBasic('wrong'), 'x'), challenge(401, 'basic'));
   await refused(userInfo(as, client, 'x'), challenge(401, 'bearer', 'invalid_token'));
-  const unknown = oauth.genericTokenEndpointRequest(as, client, auth, 'password', {}, loopback);
-  await refused(unknown.then((response) => oauth.processGenericTokenEndpointResponse(as, client, response)), oauthError(400, 'unsupported_grant_type'));
+  const password = oauth.genericTokenEndpointRequest(as, client, auth, 'password', {}, loopback)
+    .then((response) => oauth.processGenericTokenEndpointResponse(as, client, response));
+  await refused(password, oauthError(400, 'unsupported_grant_type'));
   assert.deepEqual(await introspect(as, client, auth, 'x'), { active: false });
   await revoke(as, client, auth, 'x'); // an unknown token is as good as revoked
 });
 
 check('an assertion works once, and only here', async () => {
   const client = { client_id: 'keyed' };
-  const assertion = (change) => oauth.PrivateKeyJwt(key('ES256'), { [oauth.modifyAssertion]: (header, payload) => change(payload, header) });
+  const assertion = (change) => oauth.PrivateKeyJwt(key('ES256'), assertions(change));
   const once = assertion((payload) => { payload.jti = 'the same'; });
   await credentials(as, client, once, {});
   for (const [what, auth] of [

@@ -15,11 +15,12 @@ export class Person {
       const { status, location, body } = await this.#open(request);
       if (status === 303 || status === 302) {
         if (location.href.startsWith(goal)) return location;
+        if (location.origin !== request.url.origin) throw new Error(`the server sends the browser to ${location.origin}`);
         request = { url: location };
         continue;
       }
       const form = body.match(/<form[^>]*>/)?.[0];
-      if (!form) throw new Error(`the page says, with status ${status}: ${body.match(/<h1>([^<]*)/)?.[1]}: ${body.match(/<p>([^<]*)/)?.[1]}`);
+      if (!form) throw new Error(`the page says, with status ${status}: ${body.match(/<p>([^<]*)/)?.[1]}`);
       request = { url: new URL(attribute(form, 'action'), request.url), fields: this.#fill(body) };
     }
     throw new Error('the browser does not come back to the client');
@@ -37,11 +38,12 @@ export class Person {
     const cookies = this.#jar.get(url.origin) ?? new Map();
     this.#jar.set(url.origin, cookies);
     const headers = { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') };
+    const method = fields ? 'POST' : 'GET';
     if (fields) { // as browsers send it from a page whose Referrer-Policy is no-referrer
       headers.origin = 'null';
       headers['sec-fetch-site'] = 'same-origin';
     }
-    const answer = await fetch(url, { method: fields ? 'POST' : 'GET', body: fields, headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(url, { method, body: fields, headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) });
     for (const line of answer.headers.getSetCookie()) {
       const [, name, value] = line.match(/^([^=]+)=([^;]*)/);
       if (/;\s*max-age=0\b/i.test(line) || value === '') cookies.delete(name);

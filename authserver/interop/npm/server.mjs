@@ -15,7 +15,6 @@ if (!binary) throw new Error('BEARERGATE_AUTHSERVER does not name the server to 
 // start runs a server until the test file ends and returns its issuer. path becomes the path of the issuer.
 export async function start({ alg = 'ES256', path = '' } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'bearergate-interop-'));
-  after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'config.json'), JSON.stringify(await config()), { mode: 0o600 });
   for (let attempt = 1; ; attempt++) {
     const addr = `127.0.0.1:${await freePort()}`;
@@ -24,15 +23,19 @@ export async function start({ alg = 'ES256', path = '' } = {}) {
     const server = spawn(binary, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '', log = '';
     server.stderr.on('data', (chunk) => { log += chunk; });
+    process.once('exit', () => server.kill('SIGKILL')); // no effect on one that has ended
     const ended = new Promise((resolve) => server.once('close', (code, signal) => resolve(signal ?? code)));
     const listening = new Promise((resolve) => server.stdout.on('data', (chunk) => {
       out += chunk;
       if (out.includes('listening on ')) resolve(true);
     }));
-    await writeFile(join(folder, 'pid'), String(server.pid)); // whoever cleans up after a crash of this process finds it there
+    await writeFile(join(folder, 'pid'), String(server.pid)); // so that a script can end it should this process be killed
     const up = await Promise.race([listening, ended.then(() => false), patience(10_000).then(() => false)]);
     if (up) {
-      after(() => stop(server, ended, () => log));
+      after(async () => {
+        await stop(server, ended, () => log);
+        await rm(folder, { recursive: true });
+      });
       return issuer;
     }
     server.kill('SIGKILL');
