@@ -244,10 +244,3 @@ func (s *Server) newGrant(c *Client, l *Login, scopes, resources []string, now t
 	g.IdleExpiresAt = earlier(now.Add(t.idle), g.ExpiresAt)
 	return g
 }
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}

@@ -53,10 +53,17 @@ func (g *Grant) Expired(now time.Time) bool {
 // Active tells whether the grant is neither revoked nor expired.
 func (g *Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && !g.Expired(now) }
 
-// Disposable tells whether the row can be deleted: it is over, and so is every access token that was issued under it. Until
-// then introspection and a list of revoked sessions still need it.
-func (g *Grant) Disposable(now time.Time) bool {
-	return !g.Active(now) && !now.Before(g.AccessExpiresAt)
+// DisposableAt returns when the row can be deleted if nothing happens to it: when it is over, and every access token that was issued
+// under it as well. Until then introspection and a list of revoked sessions still need it.
+func (g *Grant) DisposableAt() time.Time {
+	end := earlier(g.ExpiresAt, g.IdleExpiresAt)
+	if !g.RevokedAt.IsZero() {
+		end = earlier(end, g.RevokedAt)
+	}
+	if g.AccessExpiresAt.After(end) {
+		return g.AccessExpiresAt
+	}
+	return end
 }
 
 // Advance does to a row what [Store.Advance] promises, for stores that keep rows as a whole. The caller makes it atomic.
@@ -104,4 +111,11 @@ func (g *Grant) supersededAt(gen uint32) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return g.History[int64(len(g.History))-1-back], true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -152,7 +152,7 @@ func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int,
 		if looked++; n >= limit || looked > 64*limit || ctx.Err() != nil {
 			break
 		}
-		if g.Disposable(now) {
+		if !now.Before(g.DisposableAt()) {
 			delete(m.grants, id)
 			n++
 		}

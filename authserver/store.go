@@ -48,7 +48,7 @@ type Store interface {
 	// being used twice.
 	Once(ctx context.Context, key string, now, until time.Time) error
 
-	// Sweep deletes up to limit rows and keys that nothing can need any more (see [Grant.Disposable]) and returns how many.
+	// Sweep deletes up to limit rows and keys that nothing can need any more (see [Grant.DisposableAt]) and returns how many.
 	// It must not hold up other calls for longer than one of them takes.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 }

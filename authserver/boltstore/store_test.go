@@ -1,0 +1,200 @@
+package boltstore_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/authserver/boltstore"
+	"github.com/bearergate/bearergate/authserver/storetest"
+	"github.com/bearergate/bearergate/jwks"
+)
+
+func open(t *testing.T, dir string) *boltstore.Store {
+	t.Helper()
+	s, err := boltstore.Open(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) authserver.Store { return open(t, t.TempDir()) })
+}
+
+func grant(id string) authserver.Grant {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	return authserver.Grant{ID: id, Salt: []byte("0123456789abcdef"), ClientID: "c", Subject: "s", Refresh: true, CreatedAt: now,
+		ExpiresAt: now.Add(time.Hour), IdleExpiresAt: now.Add(time.Hour), Generation: 1}
+}
+
+func TestEverythingIsThereAfterReopening(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	s, err := boltstore.Open(dir)
+	require.NoError(t, err)
+	g := grant("a")
+	require.NoError(t, s.Create(t.Context(), g))
+	require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: g.CreatedAt}))
+	require.NoError(t, s.Once(t.Context(), "key", g.CreatedAt, g.ExpiresAt))
+	require.NoError(t, s.SaveKeys(t.Context(), []byte("keys"), ""))
+	keys := s.RefreshKeys()
+	require.Len(t, keys, 1)
+	assert.Len(t, keys[0], 32)
+	require.NoError(t, s.Close())
+	_, err = s.Grant(t.Context(), "a")
+	assert.Error(t, err, "closed")
+
+	again := open(t, dir)
+	assert.Equal(t, keys, again.RefreshKeys())
+	got, err := again.Grant(t.Context(), "a")
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, got.Generation)
+	assert.ErrorIs(t, again.Once(t.Context(), "key", g.CreatedAt, g.ExpiresAt), authserver.ErrConflict)
+	state, version, err := again.LoadKeys(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "keys", string(state))
+	assert.NotEmpty(t, version)
+
+	for _, name := range []string{"bearergate.db", "refresh.keys"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "bearergate.db"))
+	require.NoError(t, err)
+	assert.False(t, bytes.Contains(raw, keys[0]), "the key of refresh tokens is not in the database")
+}
+
+func TestSigningKeysAreComparedAndReplaced(t *testing.T) {
+	s := open(t, t.TempDir())
+	state, version, err := s.LoadKeys(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, state)
+	assert.Empty(t, version)
+	require.NoError(t, s.SaveKeys(t.Context(), []byte("one"), ""))
+	assert.ErrorIs(t, s.SaveKeys(t.Context(), []byte("two"), ""), jwks.ErrConflict)
+	_, version, err = s.LoadKeys(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.SaveKeys(t.Context(), []byte("two"), version))
+	state, _, err = s.LoadKeys(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "two", string(state))
+}
+
+func TestRotatorKeepsItsKeys(t *testing.T) {
+	dir := t.TempDir()
+	kid := func() string {
+		s, err := boltstore.Open(dir)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, s.Close()) }()
+		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: s})
+		require.NoError(t, err)
+		token, err := r.Sign(t.Context(), "JWT", nil)
+		require.NoError(t, err)
+		return strings.Split(token, ".")[0] // the header, with the kid
+	}
+	assert.Equal(t, kid(), kid())
+}
+
+func TestOpenTwice(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	_, err := boltstore.Open(dir)
+	assert.ErrorIs(t, err, boltstore.ErrInUse)
+	assert.ErrorContains(t, err, dir)
+}
+
+func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
+	db := func(dir string) string { return filepath.Join(dir, "bearergate.db") }
+	keys := func(dir string) string { return filepath.Join(dir, "refresh.keys") }
+	edit := func(path func(string) string, f func([]byte) []byte) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			data, err := os.ReadFile(path(dir))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path(dir), f(data), 0o600))
+		}
+	}
+	for _, row := range []struct {
+		name   string
+		damage func(*testing.T, string)
+		want   error
+	}{
+		{"the database is empty text", edit(db, func([]byte) []byte { return []byte("not a database") }), boltstore.ErrDamaged},
+		{"the database is all zero", edit(db, func(b []byte) []byte { return make([]byte, len(b)) }), boltstore.ErrDamaged},
+		{"both meta pages are overwritten", edit(db, func(b []byte) []byte { copy(b[16:8192], make([]byte, 8192-16)); return b }), boltstore.ErrDamaged},
+		{"the database is cut off", edit(db, func(b []byte) []byte { return b[:3*4096] }), boltstore.ErrDamaged},
+		{"pages are overwritten", edit(db, func(b []byte) []byte {
+			for i := 2 * 4096; i < len(b); i++ {
+				b[i] = 0xAA
+			}
+			return b
+		}), boltstore.ErrDamaged},
+		{"one bit of a row is flipped", edit(db, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"gen":1`), []byte(`"gen":3`)) }), boltstore.ErrDamaged},
+		{"the key file is empty", edit(keys, func([]byte) []byte { return nil }), boltstore.ErrDamaged},
+		{"the key file is not base64", edit(keys, func([]byte) []byte { return []byte("secret\n") }), boltstore.ErrDamaged},
+		{"a key is short", edit(keys, func([]byte) []byte { return []byte("AAAA\n") }), boltstore.ErrDamaged},
+		{"the key file is gone", func(t *testing.T, dir string) { require.NoError(t, os.Remove(keys(dir))) }, os.ErrNotExist},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, err := boltstore.Open(dir)
+			require.NoError(t, err)
+			for _, id := range []string{"a", "b", "c"} {
+				require.NoError(t, s.Create(t.Context(), grant(id)))
+			}
+			require.NoError(t, s.Close())
+			row.damage(t, dir)
+			before, err := os.ReadFile(db(dir))
+			require.NoError(t, err)
+			_, err = boltstore.Open(dir)
+			require.ErrorIs(t, err, row.want)
+			assert.ErrorContains(t, err, dir, "it says which file")
+			after, err := os.ReadFile(db(dir))
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(before, after), "nothing is written to it")
+		})
+	}
+}
+
+func TestKeyFileThatOthersCanReadIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s, err := boltstore.Open(dir)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.NoError(t, os.Chmod(filepath.Join(dir, "refresh.keys"), 0o644))
+	_, err = boltstore.Open(dir)
+	assert.ErrorContains(t, err, "0600")
+}
+
+func TestSeveralRefreshKeys(t *testing.T) {
+	dir := t.TempDir()
+	s, err := boltstore.Open(dir)
+	require.NoError(t, err)
+	old := s.RefreshKeys()[0]
+	require.NoError(t, s.Close())
+	path := filepath.Join(dir, "refresh.keys")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append([]byte(strings.Repeat("B", 43)+"=\n\n"), text...), 0o600))
+	keys := open(t, dir).RefreshKeys()
+	require.Len(t, keys, 2)
+	assert.Equal(t, old, keys[1])
+}
+
+func TestDirectoryThatCantBeUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := boltstore.Open(file)
+	assert.Error(t, err)
+	_, err = boltstore.Open(filepath.Join(file, "below"))
+	assert.Error(t, err)
+	assert.False(t, errors.Is(err, boltstore.ErrDamaged))
+}
