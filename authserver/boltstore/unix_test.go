@@ -1,0 +1,27 @@
+//go:build unix
+
+package boltstore_test
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// limitFileSize stands for a full disk: writes beyond it fail.
+func limitFileSize(bytes uint64) error {
+	limit := syscall.Rlimit{}
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = bytes
+	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+}
+
+// dropPrivileges makes this process nobody's if it is root's, which may write everywhere.
+func dropPrivileges() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return errors.Join(syscall.Setgid(65534), syscall.Setuid(65534))
+}
