@@ -11,6 +11,7 @@ type Peer struct {
 	Name    string
 	Module  string // whose version the table shows
 	Answers bool   // it writes HTTP answers; else it returns an error, and [library] writes them
+	KeySet  bool   // it works with a key set; else with one key that it is given at the start
 
 	// New builds the API. It may fetch keys; ctx ends whatever the library runs in the background.
 	New func(ctx context.Context, target Target, next Handler) (http.Handler, error)
@@ -33,15 +34,15 @@ type Handler func(w http.ResponseWriter, r *http.Request, subject string)
 // Peers are the columns of the table: ours first, then frameworks' middlewares, then libraries without HTTP.
 func Peers() []Peer {
 	return []Peer{
-		{"Bearergate", "github.com/bearergate/bearergate", true, newBearergate},
-		{"auth0", "github.com/auth0/go-jwt-middleware/v3", true, newAuth0},
-		{"jwtauth (chi)", "github.com/go-chi/jwtauth/v5", true, newJWTAuth},
-		{"echo-jwt", "github.com/labstack/echo-jwt/v5", true, newEchoJWT},
-		{"gin-jwt", "github.com/appleboy/gin-jwt/v3", true, newGinJWT},
-		{"golang-jwt + keyfunc", "github.com/golang-jwt/jwt/v5", false, newGolangJWT},
-		{"jwx", "github.com/lestrrat-go/jwx/v3", false, newJWX},
-		{"go-oidc", "github.com/coreos/go-oidc/v3", false, newGoOIDC},
-		{"hashicorp/cap", "github.com/hashicorp/cap", false, newCap},
-		{"zitadel/oidc", "github.com/zitadel/oidc/v3", false, newZitadel},
+		{"Bearergate", "github.com/bearergate/bearergate", true, true, newBearergate},
+		{"auth0", "github.com/auth0/go-jwt-middleware/v3", true, true, newAuth0},
+		{"jwtauth (chi)", "github.com/go-chi/jwtauth/v5", true, false, newJWTAuth},
+		{"echo-jwt", "github.com/labstack/echo-jwt/v5", true, true, newEchoJWT},
+		{"gin-jwt", "github.com/appleboy/gin-jwt/v3", true, true, newGinJWT},
+		{"golang-jwt + keyfunc", "github.com/golang-jwt/jwt/v5", false, true, newGolangJWT},
+		{"jwx", "github.com/lestrrat-go/jwx/v3", false, true, newJWX},
+		{"go-oidc", "github.com/coreos/go-oidc/v3", false, true, newGoOIDC},
+		{"hashicorp/cap", "github.com/hashicorp/cap", false, true, newCap},
+		{"zitadel/oidc", "github.com/zitadel/oidc/v3", false, true, newZitadel},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bearergate/bearergate/middleware/authtest"
@@ -18,10 +19,12 @@ import (
 // an hour passes at once and the libraries' own clocks and timers follow.
 type world struct {
 	tb     testing.TB
+	ctx    context.Context // ends with the bubble
 	issuer *authtest.Issuer
 	target Target
 	api    http.Handler
 	edit   func(keySet []byte) []byte // what is published in place of the key set
+	maxAge string                     // what the key set's Cache-Control says
 
 	mu      sync.Mutex
 	fetches int // of the key set
@@ -58,6 +61,9 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fetches++
+	if w.maxAge != "" {
+		resp.Header.Set("Cache-Control", "max-age="+w.maxAge)
+	}
 	if w.edit != nil && resp.StatusCode == http.StatusOK {
 		doc, err := io.ReadAll(resp.Body)
 		if err != nil {
@@ -81,11 +87,15 @@ func (w *world) count(f func()) int {
 	return w.fetches - before
 }
 
-// pass lets time pass, on every clock.
+// pass lets time pass, on every clock, and lets whatever is due then happen.
 func (w *world) pass(d time.Duration) {
 	w.issuer.Advance(d)
 	time.Sleep(d)
+	synctest.Wait()
 }
+
+// panicked stands for the status of a request in which the API panicked.
+const panicked = 599
 
 // send asks the API with a token.
 func (w *world) send(token string) *http.Response {
@@ -100,10 +110,24 @@ func (w *world) ask(authorization ...string) *http.Response {
 	}
 	began := time.Now()
 	rec := httptest.NewRecorder()
-	w.api.ServeHTTP(rec, r)
+	func() {
+		defer func() {
+			if recover() != nil { // net/http would close the connection
+				rec.Code = panicked
+			}
+		}()
+		w.api.ServeHTTP(rec, r)
+	}()
 	w.issuer.Advance(time.Since(began)) // a library may have kept the request waiting
+	synctest.Wait()                     // and may have something to finish behind it
 	return rec.Result()
 }
 
 // accepts reports whether the API accepts a token.
 func (w *world) accepts(token string) bool { return w.send(token).StatusCode == http.StatusOK }
+
+// body is the body of an answer.
+func body(r *http.Response) string {
+	text, _ := io.ReadAll(r.Body)
+	return string(text)
+}
