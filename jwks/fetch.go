@@ -239,6 +239,15 @@ func loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
+// redacted is an address of the configuration, to be repeated in an error.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return clip200(u.Redacted())
+}
+
 // shown is an address for an error or a log: without its query, which may hold a secret.
 func shown(address string) string {
 	address, _, _ = strings.Cut(address, "?")

@@ -115,14 +115,14 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 		case cfg.URL != "":
 			// The issuer is then only a name, for logs.
 		case err != nil:
-			problem("Issuer %q: %w", clip(cfg.Issuer), err)
+			problem("Issuer %q: %w", redacted(cfg.Issuer), err)
 		case u.RawQuery != "" || u.ForceQuery:
-			problem("Issuer %q: an issuer has no query (RFC 8414, section 2)", clip(cfg.Issuer))
+			problem("Issuer %q: an issuer has no query (RFC 8414, section 2)", redacted(cfg.Issuer))
 		}
 	}
 	if cfg.URL != "" {
 		if _, err := checkURL(cfg.URL, cfg.AllowInsecureHTTP); err != nil {
-			problem("URL %q: %w", clip(cfg.URL), err)
+			problem("URL %q: %w", redacted(cfg.URL), err)
 		}
 	}
 	for _, d := range []struct {

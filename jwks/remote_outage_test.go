@@ -1,0 +1,308 @@
+package jwks_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// failure is a way in which an issuer fails, and what the error has to say of it.
+type failure struct {
+	name string
+	fail func(*issuer)
+	says string
+}
+
+// zeros is an endless body that counts what is read of it.
+type zeros struct{ read int }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	clear(p)
+	z.read += len(p)
+	return len(p), nil
+}
+
+var failures = []failure{
+	{"no connection", func(i *issuer) { i.down = true }, "connection refused"},
+	{"no answer", func(i *issuer) { i.delay = time.Hour }, "no answer within 5s"},
+	{"status 500", func(i *issuer) { i.keySet = says(500, "application/json", `{"keys":[]}`) }, "status 500"},
+	{"status 503", func(i *issuer) { i.keySet = says(503, "text/plain", "busy") }, "status 503"},
+	{"status 404", func(i *issuer) { i.keySet = http.NotFound }, "status 404"},
+	{"status 401", func(i *issuer) { i.keySet = says(401, "application/json", "{}") }, "status 401"},
+	{"status 204", func(i *issuer) { i.keySet = says(204, "", "") }, "status 204"},
+	{"garbage", func(i *issuer) { i.keySet = says(200, "application/json", "\x00\xff\x13") }, "not a JSON object"},
+	{"nothing", func(i *issuer) { i.keySet = says(200, "application/json", "") }, "not a JSON object"},
+	{"an empty object", func(i *issuer) { i.keySet = says(200, "application/json", "{}") }, `no "keys"`},
+	{"an error in JSON", func(i *issuer) { i.keySet = says(200, "application/json", `{"message":"error"}`) }, `no "keys"`},
+	{"an empty set", func(i *issuer) { i.keySet = says(200, "application/json", `{"keys":[]}`) }, "the key set is empty"},
+	{"only keys that cannot be used", func(i *issuer) {
+		i.keySet = says(200, "application/json", `{"keys":[{"kty":"oct","kid":"s","k":"AAAA"}]}`)
+	}, `no usable key: 1 skipped, the first (kid "s"): symmetric key`},
+	{"200 with a page", func(i *issuer) { i.keySet = says(200, "text/html; charset=utf-8", "<html>Sign in</html>") }, `Content-Type is "text/html"`},
+	{"a page that is said to be JSON", func(i *issuer) { i.keySet = says(200, "application/json", "<html>") }, "not a JSON object"},
+	{"a key set that is said to be a page", func(i *issuer) { i.keySet = says(200, "text/html", "%s", i.document) }, `Content-Type is "text/html"`},
+	{"a Content-Type beyond reading", func(i *issuer) { i.keySet = says(200, ";;;", "%s", i.document) }, "Content-Type cannot be read"},
+	{"something after the end", func(i *issuer) { i.keySet = says(200, "application/json", "%s{}", i.document) }, "not valid JSON"},
+	{"a body of more than 1 MiB", func(i *issuer) {
+		document := i.document
+		i.keySet = func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(document)
+			_, _ = io.CopyN(w, &zeros{}, 1<<20)
+		}
+	}, "more than 1048576 bytes"},
+	{"a body that says it has 64 MiB", func(i *issuer) {
+		i.keySet = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "67108864") }
+	}, "the answer has 67108864 bytes, more than 1048576"},
+	{"a redirect loop", func(i *issuer) {
+		i.keySet = func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/keys", http.StatusFound) }
+	}, "more than 3 redirects"},
+	{"a redirect to http", func(i *issuer) { i.keySet = redirect("http://issuer.example/keys") }, "redirect to http://issuer.example/keys: http is only for loopback hosts"},
+	{"a redirect to http on this machine", func(i *issuer) { i.keySet = redirect("http://127.0.0.1/keys") }, "redirect to http://127.0.0.1/keys: from https to http"},
+	{"a redirect to a file", func(i *issuer) { i.keySet = redirect("file:///etc/passwd") }, "redirect to file:///etc/passwd: not an https URL"},
+	{"a redirect with a password", func(i *issuer) { i.keySet = redirect("https://user:secret@issuer.example/keys") }, "a URL with a user or a password"},
+	{"a redirect to nowhere", func(i *issuer) { i.keySet = says(302, "text/plain", "") }, "302"},
+}
+
+func redirect(to string) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, to, http.StatusFound) }
+}
+
+// TestRemoteFailingIssuer lets the issuer fail in every way, from the start and later, and then recover.
+func TestRemoteFailingIssuer(t *testing.T) {
+	for _, row := range failures {
+		t.Run(strings.ReplaceAll(row.name, " ", "_"), func(t *testing.T) {
+			t.Run("from_the_start", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					iss := newIssuer(t, newKey(t, "a"))
+					iss.set(func() { row.fail(iss) })
+					r := iss.remote(t)
+					_, err := lookup(r, "a")
+					require.ErrorIs(t, err, jwks.ErrUnavailable)
+					assert.ErrorContains(t, err, row.says)
+					assert.NotErrorIs(t, err, jwks.ErrKeyNotFound)
+					began := time.Now()
+					missing(t, r, jwks.ErrUnavailable, "a")
+					assert.Zero(t, time.Since(began), "while it backs off nobody waits")
+					assert.ErrorContains(t, r.Status().LastError, row.says)
+
+					iss.recover()
+					time.Sleep(time.Second)
+					synctest.Wait()
+					iss.set(func() { iss.down = true })
+					found(t, r, "a") // by itself, within a second
+				})
+			})
+			t.Run("later", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					iss := newIssuer(t, newKey(t, "a"))
+					r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = 3 * time.Hour })
+					k, err := lookup(r, "a")
+					require.NoError(t, err)
+					iss.set(func() { row.fail(iss) })
+					for range 17 {
+						time.Sleep(10 * time.Minute)
+						found(t, r, "a")
+					}
+					assert.True(t, k.Current())
+					assert.ErrorContains(t, r.Status().LastError, row.says)
+					fetches, discoveries := iss.count()
+					assert.LessOrEqual(t, fetches, 4*3*121, "twice a minute at the most, and three redirects")
+					assert.LessOrEqual(t, discoveries, 3*121)
+
+					time.Sleep(20 * time.Minute)
+					assert.False(t, k.Current(), "what was verified with a set that is too old is forgotten")
+					missing(t, r, jwks.ErrUnavailable, "a")
+
+					iss.recover()
+					time.Sleep(time.Minute + 6*time.Second)
+					synctest.Wait()
+					iss.set(func() { iss.down = true })
+					found(t, r, "a") // by itself, within the longest backoff
+				})
+			})
+		})
+	}
+}
+
+// recover lets the issuer work again.
+func (i *issuer) recover() {
+	i.set(func() { i.down, i.delay, i.keySet, i.metadata = false, 0, nil, nil })
+}
+
+func TestRemoteOutage(t *testing.T) {
+	runScenarios(t, []scenario{
+		{"the pauses after failures grow from 1 s to 1 minute, with jitter", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			iss.down = true
+			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.Issuer, c.URL = "", issuerName+"/keys" })
+			missing(t, r, jwks.ErrUnavailable, "a")
+			time.Sleep(time.Hour)
+			wait := time.Second
+			for _, gap := range iss.gaps() {
+				assert.GreaterOrEqual(t, gap, wait/2)
+				assert.LessOrEqual(t, gap, wait)
+				wait = min(2*wait, time.Minute)
+			}
+		}},
+		{"an unknown kid during an outage is not the token's fault", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			r := iss.remote(t)
+			missing(t, r, jwks.ErrKeyNotFound, "b")
+			iss.set(func() { iss.down = true })
+			missing(t, r, jwks.ErrUnavailable, "c")
+			found(t, r, "a")
+		}},
+		{"a flood during an outage causes no more fetches than the backoff does", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			r := iss.remote(t)
+			found(t, r, "a")
+			iss.set(func() { iss.down = true })
+			for i := range 10_000 {
+				missing(t, r, jwks.ErrUnavailable, "junk "+time.Duration(i).String())
+				time.Sleep(100 * time.Millisecond)
+			}
+			fetches, _ := iss.count()
+			assert.LessOrEqual(t, fetches, 1+6+2*17)
+		}},
+		{"the longest age of a set is the caller's choice", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = 90 * time.Minute })
+			found(t, r, "a")
+			iss.set(func() { iss.down = true })
+			time.Sleep(89 * time.Minute)
+			found(t, r, "a")
+			time.Sleep(2 * time.Minute)
+			missing(t, r, jwks.ErrUnavailable, "a")
+			assert.Empty(t, r.Status().KeyIDs)
+		}},
+		{"a set that was given up is fetched anew, without asking whether it has changed", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			iss.etag = `"v1"`
+			r := iss.remote(t)
+			found(t, r, "a")
+			iss.set(func() { iss.down = true })
+			time.Sleep(25 * time.Hour)
+			iss.set(func() { iss.down = false })
+			time.Sleep(time.Minute)
+			found(t, r, "a")
+			assert.Empty(t, iss.last().Header.Get("If-None-Match"))
+		}},
+		{"one broken key among good ones is skipped alone", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			iss.document = append([]byte(`{"keys":[{"kty":"RSA","kid":"x","n":"*","e":"AQAB"},`), iss.document[len(`{"keys":[`):]...)
+			r := iss.remote(t)
+			found(t, r, "a")
+			missing(t, r, jwks.ErrKeyNotFound, "x")
+			assert.Equal(t, []jwks.Skipped{{ID: "x", Reason: "a member is not valid base64url"}}, r.Status().Skipped)
+		}},
+		{"key sets of file servers, with odd media types or none", func(t *testing.T) {
+			for _, contentType := range []string{"application/json", "application/jwk-set+json", "application/json;charset=UTF-8", "text/plain", "binary/octet-stream", ""} {
+				iss := newIssuer(t, newKey(t, "a"))
+				document := iss.document
+				iss.keySet = func(w http.ResponseWriter, _ *http.Request) {
+					w.Header()["Content-Type"] = []string{contentType}
+					_, _ = w.Write(document)
+				}
+				found(t, iss.remote(t), "a")
+			}
+		}},
+		{"a redirect from https to https is followed", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			document := iss.document
+			iss.keySet = func(w http.ResponseWriter, req *http.Request) {
+				if req.URL.Host != "cdn.example" {
+					http.Redirect(w, req, "https://cdn.example/keys", http.StatusMovedPermanently)
+					return
+				}
+				_, _ = w.Write(document)
+			}
+			found(t, iss.remote(t), "a")
+		}},
+		{"the caller's client lends its transport only", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			iss.keySet = redirect("http://issuer.example/keys")
+			r := iss.remote(t, func(c *jwks.RemoteConfig) {
+				c.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
+			})
+			missing(t, r, jwks.ErrUnavailable, "a")
+			assert.NoError(t, r.Close())
+		}},
+	})
+}
+
+// TestRemoteMemory fetches a body of 64 MiB a hundred times: no more than the limit is ever read of it.
+func TestRemoteMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := &zeros{}
+		r, err := jwks.NewRemote(jwks.RemoteConfig{URL: issuerName + "/keys", Client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(io.LimitReader(body, 64<<20)), ContentLength: -1}, nil
+		})}})
+		require.NoError(t, err)
+		_, err = lookup(r, "a")
+		require.ErrorContains(t, err, "more than 1048576 bytes")
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		time.Sleep(100 * time.Minute)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		failures := r.Status().Failures
+		assert.Greater(t, failures, 90)
+		assert.LessOrEqual(t, body.read, (failures+1)*(1<<20+64<<10))
+		assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(4<<20))
+		require.NoError(t, r.Close())
+	})
+}
+
+// TestRemoteCompressionBomb: the limit holds after decompression.
+func TestRemoteCompressionBomb(t *testing.T) {
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, err := io.CopyN(z, &zeros{}, 64<<20)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	srv := loopback(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	}))
+	r, err := jwks.NewRemote(jwks.RemoteConfig{URL: srv.URL})
+	require.NoError(t, err)
+	_, err = lookup(r, "a")
+	assert.ErrorContains(t, err, "more than 1048576 bytes")
+	require.NoError(t, r.Close())
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// TestRemoteErrorsHideQueries: an address may carry a secret in its query.
+func TestRemoteErrorsHideQueries(t *testing.T) {
+	for _, transport := range []roundTripper{
+		func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+		func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 500, Body: http.NoBody}, nil
+		},
+	} {
+		r, err := jwks.NewRemote(jwks.RemoteConfig{URL: issuerName + "/keys?code=hidden", Client: &http.Client{Transport: transport}})
+		require.NoError(t, err)
+		err = r.Ready(context.Background())
+		require.Error(t, err)
+		assert.Contains(t, err.Error(), issuerName+"/keys")
+		assert.NotContains(t, err.Error(), "hidden")
+		require.NoError(t, r.Close())
+	}
+}
