@@ -91,13 +91,16 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Unlock()
 	if w.api != nil {
 		if resp := w.api(r); resp != nil {
+			resp.Request = r
 			return resp, nil
 		}
 	}
+	resp := response(200, "hello "+body)
 	if !w.accepts(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
-		return response(401, "refused", "WWW-Authenticate", invalidToken), nil
+		resp = response(401, "refused", "WWW-Authenticate", invalidToken)
 	}
-	return response(200, "hello "+body), nil
+	resp.Request = r
+	return resp, nil
 }
 
 func (w *world) accepts(token string) bool {

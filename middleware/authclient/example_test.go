@@ -1,0 +1,148 @@
+package authclient_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/middleware/authclient"
+)
+
+// An API whose access tokens are good for one call, and its authorization server.
+func exampleServer() *httptest.Server {
+	mux := http.NewServeMux()
+	good := ""
+	mux.HandleFunc("GET /identity", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			fmt.Println("GET /identity: 401 invalid_token")
+			w.Header().Set("WWW-Authenticate", `Bearer realm="api1", error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Println("GET /identity: 200")
+		_, _ = io.WriteString(w, "alice")
+	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("POST /token:", r.PostFormValue("grant_type"))
+		good = "another-access-token"
+		_, _ = io.WriteString(w, `{"access_token":"another-access-token","token_type":"Bearer","expires_in":300,"refresh_token":"another-refresh-token"}`)
+	})
+	return httptest.NewServer(mux)
+}
+
+func Example() {
+	server := exampleServer()
+	defer server.Close()
+	oauthConfig := &oauth2.Config{
+		ClientID:     "mvc client",
+		ClientSecret: "mvc secret",
+		Endpoint:     oauth2.Endpoint{TokenURL: server.URL + "/token", AuthStyle: oauth2.AuthStyleInHeader},
+	}
+	// From oauthConfig.Exchange, after the user has signed in.
+	token := &oauth2.Token{AccessToken: "an-access-token", RefreshToken: "a-refresh-token", Expiry: time.Now().Add(time.Hour)}
+
+	cfg := authclient.NewConfig(oauthConfig, server.URL)
+	cfg.OnSessionEnded = func(err error) { fmt.Println("sign in again:", err) }
+	transport, err := authclient.New(cfg, token)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+
+	resp, err := client.Get(server.URL + "/identity")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	fmt.Println("got", string(body), err)
+
+	// Output:
+	// GET /identity: 401 invalid_token
+	// POST /token: refresh_token
+	// GET /identity: 200
+	// got alice <nil>
+}
+
+func ExampleNewConfig() {
+	cfg := authclient.NewConfig(&oauth2.Config{ClientID: "spa"}, "http://api.example")
+	_, err := authclient.New(cfg, nil)
+	fmt.Println(err)
+	// Output:
+	// authclient: OAuth2.Endpoint.AuthStyle is required: set oauth2.AuthStyleInHeader (client_secret_basic) or oauth2.AuthStyleInParams (client_secret_post, or no secret); it is not found out by trying
+	// authclient: OAuth2.Endpoint.TokenURL is required
+	// authclient: Origins: "http://api.example" is not https: anybody on the way can read the token; set AllowInsecureHTTP if that is meant
+	// authclient: a token or a Store that has one is required
+}
+
+// A web application has one Config, and a Transport for each signed-in user. What Save is given belongs in the user's
+// server-side session.
+func ExampleNew_webApplication() {
+	oauthConfig := &oauth2.Config{ClientID: "web", ClientSecret: "web secret",
+		Endpoint: oauth2.Endpoint{TokenURL: "https://issuer.example/token", AuthStyle: oauth2.AuthStyleInHeader}}
+	shared := authclient.NewConfig(oauthConfig, "https://api.example")
+
+	type session struct{ api *authclient.Transport }
+	signedIn := func(token *oauth2.Token) (*session, error) {
+		cfg := *shared
+		cfg.Save = func(_ context.Context, token *oauth2.Token) error {
+			idToken, _ := token.Extra("id_token").(string)
+			_ = idToken // save it with token.AccessToken, token.RefreshToken and token.Expiry
+			return nil
+		}
+		api, err := authclient.New(&cfg, token)
+		return &session{api}, err
+	}
+
+	s, err := signedIn(&oauth2.Token{AccessToken: "an-access-token"})
+	fmt.Println(s.api.Current().Type(), err)
+	// Output: Bearer <nil>
+}
+
+// A command-line program, of which several may run at once, keeps its session in a file.
+func ExampleNewFileStore() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	oauthConfig := &oauth2.Config{ClientID: "cli",
+		Endpoint: oauth2.Endpoint{TokenURL: "https://issuer.example/token", AuthStyle: oauth2.AuthStyleInParams}}
+
+	cfg := authclient.NewConfig(oauthConfig, "https://api.example")
+	cfg.Store = authclient.NewFileStore(filepath.Join(dir, "token.json"))
+	transport, err := authclient.New(cfg, nil) // nil: the token is in the Store
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = transport.Token()
+	if errors.Is(err, authclient.ErrSessionEnded) {
+		fmt.Println(err)
+		// Let the user sign in, then:
+		err = transport.SetToken(context.Background(), &oauth2.Token{AccessToken: "an-access-token"})
+	}
+	fmt.Println(err)
+	// Output:
+	// authclient: session ended, sign in again: the store has no token
+	// <nil>
+}
+
+// Two Transports of one session in one process share a MemoryStore, as two processes share a file.
+func ExampleNewMemoryStore() {
+	store := authclient.NewMemoryStore()
+	err := store.Save(context.Background(), &oauth2.Token{AccessToken: "an-access-token"})
+	fmt.Println(store, err)
+	// Output: authclient.MemoryStore <nil>
+}

@@ -1,0 +1,436 @@
+package authclient_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/middleware/authclient"
+)
+
+// hookedStore is a MemoryStore with faults.
+type hookedStore struct {
+	*authclient.MemoryStore
+	load func() (*oauth2.Token, error)
+	save func(context.Context, *oauth2.Token) error
+	lock func(context.Context) (func(), error)
+}
+
+func (s *hookedStore) Load(ctx context.Context) (*oauth2.Token, error) {
+	if s.load != nil {
+		return s.load()
+	}
+	return s.MemoryStore.Load(ctx)
+}
+
+func (s *hookedStore) Save(ctx context.Context, token *oauth2.Token) error {
+	if s.save != nil {
+		return s.save(ctx, token)
+	}
+	return s.MemoryStore.Save(ctx, token)
+}
+
+func (s *hookedStore) Lock(ctx context.Context) (func(), error) {
+	if s.lock != nil {
+		return s.lock(ctx)
+	}
+	return s.MemoryStore.Lock(ctx)
+}
+
+func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var order []string
+		store := &hookedStore{MemoryStore: authclient.NewMemoryStore()}
+		store.save = func(ctx context.Context, token *oauth2.Token) error {
+			time.Sleep(time.Second)
+			order = append(order, "store "+token.AccessToken)
+			assert.NotContains(t, w.sent(), token.AccessToken)
+			return store.MemoryStore.Save(ctx, token)
+		}
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Store = store
+			c.Save = func(_ context.Context, token *oauth2.Token) error {
+				time.Sleep(time.Second)
+				order = append(order, "hook "+token.AccessToken)
+				assert.NotContains(t, w.sent(), token.AccessToken)
+				token.AccessToken = "changed" // it is a copy
+				return nil
+			}
+		})
+		time.Sleep(time.Hour)
+		statuses, _ := crowd(rt, 10)
+		assert.Equal(t, repeat(200, 10), statuses)
+		assert.Equal(t, repeat("at-2", 10), w.sent())
+		assert.Equal(t, []string{"store at-2", "hook at-2"}, order)
+	})
+}
+
+func TestTokenThatCanNotBeSavedIsUsedAndReported(t *testing.T) {
+	full := errors.New("no space left on device")
+	for _, row := range []struct {
+		name string
+		mod  func(*authclient.Config, *hookedStore)
+	}{
+		{"the store", func(_ *authclient.Config, s *hookedStore) {
+			s.save = func(context.Context, *oauth2.Token) error { return full }
+		}},
+		{"the hook", func(c *authclient.Config, _ *hookedStore) {
+			c.Save = func(context.Context, *oauth2.Token) error { return full }
+		}},
+		{"it hangs", func(c *authclient.Config, _ *hookedStore) {
+			c.Save = func(ctx context.Context, _ *oauth2.Token) error { <-ctx.Done(); return full }
+		}},
+		{"the lock", func(_ *authclient.Config, s *hookedStore) {
+			s.lock = func(context.Context) (func(), error) { return nil, full }
+		}},
+		{"reading", func(_ *authclient.Config, s *hookedStore) {
+			s.load = func() (*oauth2.Token, error) { return nil, full }
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				store := &hookedStore{MemoryStore: authclient.NewMemoryStore()}
+				var reported []error
+				rt := w.transport(t, func(c *authclient.Config) {
+					c.Store = store
+					c.OnPersistError = func(err error) { reported = append(reported, err) }
+					row.mod(c, store)
+				})
+				for i := range 3 {
+					time.Sleep(time.Hour)
+					assert.Equal(t, 200, get(t, rt))
+					require.Len(t, reported, i+1)
+					assert.ErrorIs(t, reported[i], full)
+				}
+				assert.Equal(t, []string{"at-2", "at-3", "at-4"}, w.sent(), "what the store has from before is not taken for newer")
+			})
+		})
+	}
+}
+
+func TestFaultsOfTheStoreWithoutHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Store = &hookedStore{
+				load: func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
+				save: func(context.Context, *oauth2.Token) error { return errors.New("full") },
+				lock: func(context.Context) (func(), error) { return nil, errors.New("no locks") },
+			}
+		})
+		time.Sleep(time.Hour)
+		assert.Equal(t, 200, get(t, rt))
+	})
+}
+
+// Another process that holds the lock for ever: the refresh gives up, and the session lives.
+func TestLockThatIsNotHadInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		store := authclient.NewMemoryStore()
+		unlock, err := store.Lock(t.Context())
+		require.NoError(t, err)
+		rt := w.transport(t, func(c *authclient.Config) { c.Store = store })
+		time.Sleep(time.Hour)
+		begin := time.Now()
+		_, err = tryGet(t.Context(), rt)
+		require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 30*time.Second, time.Since(begin))
+		assert.Zero(t, w.refreshed())
+		unlock()
+		time.Sleep(time.Second)
+		assert.Equal(t, 200, get(t, rt))
+
+		unlock, err = store.Lock(t.Context())
+		require.NoError(t, err)
+		defer unlock()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, rt.SetToken(ctx, &oauth2.Token{AccessToken: "at-new"}), context.DeadlineExceeded)
+		assert.Equal(t, "at-new", rt.Current().AccessToken, "in force all the same")
+	})
+}
+
+// Two Transports of one session, as in two processes: what one has refreshed the other takes from the store.
+func TestSharedStore(t *testing.T) {
+	type transports = [2]*authclient.Transport
+	for _, row := range []struct {
+		name string
+		run  func(t *testing.T, w *world, rt transports)
+		sent []string
+		want int // refreshes
+	}{
+		{"one after the other at expiry", func(t *testing.T, _ *world, rt transports) {
+			time.Sleep(time.Hour)
+			assert.Equal(t, 200, get(t, rt[0]))
+			assert.Equal(t, 200, get(t, rt[1]))
+		}, []string{"at-2", "at-2"}, 1},
+		{"the other much later", func(t *testing.T, _ *world, rt transports) {
+			time.Sleep(time.Hour)
+			assert.Equal(t, 200, get(t, rt[0]))
+			time.Sleep(time.Hour)
+			assert.Equal(t, 200, get(t, rt[1]))
+			assert.Equal(t, 200, get(t, rt[0]))
+		}, []string{"at-2", "at-3", "at-3"}, 2},
+		{"after a 401", func(t *testing.T, w *world, rt transports) {
+			w.revoke()
+			time.Sleep(time.Second)
+			assert.Equal(t, 200, get(t, rt[0]))
+			assert.Equal(t, 200, get(t, rt[1]))
+		}, []string{"at-1", "at-2", "at-1", "at-2"}, 1},
+		{"in turns", func(t *testing.T, _ *world, rt transports) {
+			for i := range 6 {
+				time.Sleep(time.Hour)
+				assert.Equal(t, 200, get(t, rt[i%2]))
+			}
+		}, []string{"at-2", "at-3", "at-4", "at-5", "at-6", "at-7"}, 6},
+		{"a sign-in in one", func(t *testing.T, w *world, rt transports) {
+			time.Sleep(time.Hour)
+			assert.Equal(t, 200, get(t, rt[0]))
+			assert.Equal(t, 200, get(t, rt[1]))
+			w.expiry["at-new"] = time.Now().Add(30 * time.Minute)
+			assert.NoError(t, rt[0].SetToken(t.Context(), &oauth2.Token{AccessToken: "at-new", Expiry: w.expiry["at-new"]}))
+			delete(w.expiry, "at-2")
+			assert.Equal(t, 200, get(t, rt[1]), "which expires earlier, but was written later")
+		}, []string{"at-2", "at-2", "at-2", "at-new"}, 1},
+	} {
+		for _, file := range []bool{false, true} {
+			name := row.name + ", memory"
+			if file {
+				name = row.name + ", file"
+			}
+			t.Run(name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "token.json")
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld()
+					memory := authclient.NewMemoryStore()
+					var rt transports
+					for i := range rt {
+						rt[i] = w.transport(t, func(c *authclient.Config) {
+							c.Store = memory
+							if file {
+								c.Store = authclient.NewFileStore(path)
+							}
+						})
+					}
+					row.run(t, w, rt)
+					assert.Equal(t, row.sent, w.sent())
+					assert.Equal(t, row.want, w.refreshed())
+				})
+			})
+		}
+	}
+}
+
+// A process that does not honour the lock has spent the refresh token: after invalid_grant the store is read once more.
+func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		stored    *oauth2.Token
+		want      string
+		refreshes int
+		err       error
+	}{
+		{"a good token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2"}, "at-2", 1, nil},
+		{"one that has expired, and can be refreshed", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2", Expiry: time.Unix(1, 0)}, "at-3", 2, nil},
+		{"the same refresh token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-1"}, "", 1, authclient.ErrSessionEnded},
+		{"nothing", nil, "", 1, authclient.ErrSessionEnded},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				store := &hookedStore{MemoryStore: authclient.NewMemoryStore()}
+				w.refresh = answers(func(*http.Request) (*http.Response, error) {
+					w.rotate("rt-1")
+					if row.stored != nil {
+						assert.NoError(t, store.MemoryStore.Save(t.Context(), row.stored))
+					}
+					return response(400, `{"error":"invalid_grant"}`), nil
+				})
+				rt := w.transport(t, func(c *authclient.Config) { c.Store = store })
+				time.Sleep(time.Hour)
+				token, err := rt.Token()
+				if row.err != nil {
+					require.ErrorIs(t, err, row.err)
+				} else {
+					require.NoError(t, err)
+					assert.Equal(t, row.want, token.AccessToken)
+				}
+				assert.Equal(t, row.refreshes, w.refreshed())
+			})
+		})
+	}
+}
+
+func TestSessionFromTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		cfg := w.config()
+		store := authclient.NewMemoryStore()
+		cfg.Store = store
+		ended := 0
+		cfg.OnSessionEnded = func(error) { ended++ }
+		rt, err := authclient.New(cfg, nil)
+		require.NoError(t, err)
+		assert.Nil(t, rt.Current())
+		_, err = tryGet(t.Context(), rt)
+		require.ErrorIs(t, err, authclient.ErrSessionEnded)
+		assert.Zero(t, ended, "there was none that could end")
+
+		require.NoError(t, store.Save(t.Context(), w.signIn())) // by another process
+		assert.Equal(t, 200, get(t, rt))
+		assert.Zero(t, w.refreshed())
+		time.Sleep(time.Hour)
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
+	})
+}
+
+// A token from the store that can't be refreshed now is used while it lasts.
+func TestSessionFromTheStoreWithinTheMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(noAnswer, noAnswer)
+		cfg := w.config()
+		cfg.Store = authclient.NewMemoryStore()
+		require.NoError(t, cfg.Store.Save(t.Context(), w.signIn()))
+		time.Sleep(time.Hour - 5*time.Second)
+		rt, err := authclient.New(cfg, nil)
+		require.NoError(t, err)
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1"}, w.sent())
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
+	})
+}
+
+// New(cfg, token) after a restart with the token of the first sign-in goes on with what was stored since; after a new
+// sign-in it does not go back to what was stored before.
+func TestGivenTokenAndStoredToken(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		stored time.Duration // expiry after that of the token given
+		want   string
+	}{{"stored later", time.Hour, "at-stored"}, {"stored before", -time.Hour, "at-2"}} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				cfg := w.config()
+				cfg.Store = authclient.NewMemoryStore()
+				token := w.signIn()
+				require.NoError(t, cfg.Store.Save(t.Context(), &oauth2.Token{AccessToken: "at-stored", RefreshToken: "rt-stored", Expiry: token.Expiry.Add(row.stored)}))
+				rt, err := authclient.New(cfg, token)
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				got, err := rt.Token()
+				require.NoError(t, err)
+				assert.Equal(t, row.want, got.AccessToken)
+			})
+		})
+	}
+}
+
+func TestFileStoreKeepsAToken(t *testing.T) {
+	store := authclient.NewFileStore(filepath.Join(t.TempDir(), "token.json"))
+	token, err := store.Load(t.Context())
+	require.NoError(t, err)
+	assert.Nil(t, token, "no file, no token")
+
+	expiry := time.Date(2030, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600))
+	want := oauth2.Token{AccessToken: "at", TokenType: "Bearer", RefreshToken: "rt", Expiry: expiry, ExpiresIn: 60}
+	require.NoError(t, store.Save(t.Context(), want.WithExtra(map[string]any{"id_token": "id", "scope": "api1", "other": 1})))
+	token, err = store.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "id", token.Extra("id_token"))
+	assert.Equal(t, "api1", token.Extra("scope"))
+	want.Expiry = expiry.UTC()
+	assert.Equal(t, want, *token.WithExtra(nil))
+
+	require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at"}))
+	token, err = store.Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, oauth2.Token{AccessToken: "at"}, *token.WithExtra(nil))
+}
+
+func TestFileStoreWritesForTheOwnerOnly(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "token.json")
+	require.NoError(t, os.WriteFile(path, nil, 0o644)) // from before
+	store := authclient.NewFileStore(path)
+	token, err := store.Load(t.Context())
+	require.NoError(t, err)
+	assert.Nil(t, token, "an empty file has no token")
+
+	unlock, err := store.Lock(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at", Expiry: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}))
+	unlock()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "{\n  \"access_token\": \"at\",\n  \"expires_at\": \"2030-01-02T03:04:05Z\"\n}\n", string(data))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), entry.Name())
+		assert.Contains(t, []string{"token.json", "token.json.lock"}, entry.Name(), "nothing is left behind")
+	}
+}
+
+func TestFileStoreFaults(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"garbage": `{"access_token":"at-secret`,
+		"array":   `["at-secret"]`,
+		"type":    `{"access_token":"at-secret","expires_at":"at-secret"}`,
+		"large":   string(make([]byte, 1<<20+1)),
+	} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		_, err := authclient.NewFileStore(path).Load(t.Context())
+		require.Error(t, err, name)
+		assert.NotContains(t, err.Error(), "at-secret")
+	}
+	missing := authclient.NewFileStore(filepath.Join(dir, "no", "such", "directory"))
+	assert.Error(t, missing.Save(t.Context(), &oauth2.Token{AccessToken: "at"}))
+	_, err := missing.Lock(t.Context())
+	assert.Error(t, err)
+	directory := authclient.NewFileStore(dir)
+	_, err = directory.Load(t.Context())
+	assert.Error(t, err)
+	assert.Error(t, directory.Save(t.Context(), &oauth2.Token{AccessToken: "at"}))
+}
+
+// FuzzTokenFile: no file makes it panic, and what was read is written and read back as it was.
+func FuzzTokenFile(f *testing.F) {
+	f.Add([]byte(`{"access_token":"at","token_type":"Bearer","refresh_token":"rt","expires_at":"2030-01-02T03:04:05.0000006+01:00","expires_in":60,"id_token":"id","scope":"a b"}`))
+	f.Add([]byte(`{"expires_at":null}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		token, err := authclient.DecodeTokenFile(data)
+		if err != nil {
+			return
+		}
+		written, err := authclient.EncodeTokenFile(token)
+		require.NoError(t, err)
+		again, err := authclient.DecodeTokenFile(written)
+		require.NoError(t, err)
+		assert.True(t, token.Expiry.Equal(again.Expiry))
+		token.Expiry, again.Expiry = time.Time{}, time.Time{}
+		assert.Equal(t, token, again)
+	})
+}
