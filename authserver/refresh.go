@@ -39,7 +39,38 @@ func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refresh
 
 // grantRefresh is the refresh token grant (RFC 6749 section 6).
 func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
-	token := p.get("refresh_token")
+	r, refusal := s.newRefresh(ctx, c, p.get("refresh_token"))
+	if refusal != nil {
+		return nil, refusal
+	}
+	scopes, refusal := requestedScopes(c, r.grant.Scopes, p)
+	if refusal != nil {
+		return nil, refusal
+	}
+	resources, refusal := s.requestedResources(&r.grant, scopes, p)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if class := r.class(); class == refreshSpent { // no use in signing anything
+		return nil, r.reuse(ctx)
+	}
+	user, refusal := s.activeUser(ctx, r.grant.Subject)
+	if refusal != nil {
+		return nil, refusal
+	}
+	t, until, refusal := s.sign(ctx, &issue{grantType: grantRefresh, client: c, user: user, grant: &r.grant,
+		subject: r.grant.Subject, scopes: scopes, resources: resources})
+	if refusal != nil {
+		return nil, refusal
+	}
+	if t.RefreshToken, refusal = r.settle(ctx, until); refusal != nil {
+		return nil, refusal
+	}
+	return t, nil
+}
+
+// newRefresh checks that the token is genuine, the client's own, and of a family that is alive.
+func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refresh, *oauthError) {
 	if token == "" {
 		return nil, invalidRequest("refresh_token is missing")
 	}
@@ -54,44 +85,20 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	if !c.offline() {
 		return nil, invalidGrant("the client may not have refresh tokens any more")
 	}
-	r := &refresh{Server: s, client: c, terms: s.cfg.terms(c), token: token, gen: o.gen, grant: g}
+	r := &refresh{Server: s, terms: s.cfg.terms(c), token: token, gen: o.gen, grant: g}
 	if class := r.class(); class == refreshOver {
 		return nil, invalidGrant("the refresh token has expired or was revoked")
 	}
-	scopes, refusal := requestedScopes(c, g.Scopes, p)
-	if refusal != nil {
-		return nil, refusal
-	}
-	resources, refusal := s.requestedResources(&g, scopes, p)
-	if refusal != nil {
-		return nil, refusal
-	}
-	if class := r.class(); class == refreshSpent { // no use in signing anything
-		return nil, r.reuse(ctx)
-	}
-	user, refusal := s.activeUser(ctx, g.Subject)
-	if refusal != nil {
-		return nil, refusal
-	}
-	t, until, refusal := s.sign(ctx, &issue{grantType: grantRefresh, client: c, user: user, grant: &g, subject: g.Subject,
-		scopes: scopes, resources: resources})
-	if refusal != nil {
-		return nil, refusal
-	}
-	if t.RefreshToken, refusal = r.settle(ctx, until); refusal != nil {
-		return nil, refusal
-	}
-	return t, nil
+	return r, nil
 }
 
 // refresh is one presented refresh token on its way through the state machine.
 type refresh struct {
 	*Server
-	client *Client
-	terms  terms
-	token  string
-	gen    uint32
-	grant  Grant // as last read
+	terms terms
+	token string
+	gen   uint32
+	grant Grant // as last read
 }
 
 func (r *refresh) class() refreshClass { return r.grant.classify(r.gen, r.now(), r.terms.grace) }

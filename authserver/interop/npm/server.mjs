@@ -33,8 +33,7 @@ export async function start({ alg = 'ES256', path = '' } = {}) {
     const up = await Promise.race([listening, ended.then(() => false), patience(10_000).then(() => false)]);
     if (up) {
       after(async () => {
-        await stop(server, ended, () => log);
-        await rm(folder, { recursive: true });
+        await stop(server, ended, () => log).finally(() => rm(folder, { recursive: true }));
       });
       return issuer;
     }
