@@ -35,7 +35,8 @@
 // # When it can't be refreshed
 //
 // While the authorization server can't be reached, answers 5xx or 429, the old token is used until it expires; after that
-// a request fails with [ErrRefreshFailed]. Between two attempts there is a pause that grows from 1 s to 1 min, or what
+// a request fails with [ErrRefreshFailed]. A request waits for a refresh no longer than half of what is left of the old
+// token. Between two attempts there is a pause that grows from 1 s to 1 min, or what
 // Retry-After says. After invalid_grant every request fails at once with [ErrSessionEnded] until [Transport.SetToken];
 // the request that was under way gets its original 401.
 //

@@ -36,9 +36,9 @@ func crossed(req *http.Request, origin string) bool {
 	return false
 }
 
-// is reports whether u is the token endpoint, however its path is written.
+// is reports whether u is the token endpoint, however its path is written, or may be.
 func (e *tokenEndpoint) is(u *url.URL) bool {
-	return originOf(u) == originOf(e.url) && path.Clean("/"+u.Path) == path.Clean("/"+e.url.Path)
+	return originOf(u) == originOf(e.url) && (u.Opaque != "" || path.Clean("/"+u.Path) == path.Clean("/"+e.url.Path))
 }
 
 func validEndpoint(u *url.URL) bool {

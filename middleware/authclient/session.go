@@ -50,7 +50,9 @@ func newSession(cfg *Config, endpoint *tokenEndpoint, token *oauth2.Token) *sess
 func (s *session) usable(ctx context.Context) (*held, error) {
 	s.mu.Lock()
 	h, ended := s.held, s.ended
-	fresh := h != nil && !h.isDue(s.cfg.Now())
+	now := s.cfg.Now()
+	fresh := h != nil && !h.isDue(now)
+	refused := h != nil && len(h.spoiltBy) > 0
 	s.mu.Unlock()
 	if ended != nil {
 		return nil, ended
@@ -58,7 +60,14 @@ func (s *session) usable(ctx context.Context) (*held, error) {
 	if fresh {
 		return h, nil
 	}
-	next, err := s.refresh(ctx, h, "")
+	wait := ctx
+	if h != nil && !refused && !h.expired(now) {
+		// A server that hangs must not make us wait until the token we have is no longer good either.
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, h.expiry.Sub(now.Round(0))/2)
+		defer cancel()
+	}
+	next, err := s.refresh(wait, h, "")
 	if err == nil {
 		return next, nil
 	}

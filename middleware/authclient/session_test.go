@@ -55,6 +55,22 @@ func TestMargin(t *testing.T) {
 	}
 }
 
+// A server that hangs keeps a request waiting for half of what is left of the token, not until that too is of no use.
+func TestHangingRefreshWithinTheMargin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
+		rt := w.transport(t)
+		time.Sleep(time.Hour - 8*time.Second)
+		begin := time.Now()
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, 4*time.Second, time.Since(begin))
+		assert.Equal(t, 200, get(t, rt), "and the refresh goes on: its second try is answered")
+		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
+		assert.Equal(t, 2, w.refreshed())
+	})
+}
+
 func TestJitterSpreadsTheRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := make(map[time.Duration]bool)
