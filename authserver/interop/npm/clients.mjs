@@ -16,6 +16,7 @@ export const secrets = {
   'mvc client': 'mvc secret',
   'odd+client:100%': 'a+b c:d%e/f&g=h?é☃', // everything that the form-urlencoding inside Basic is there for
   strict: 'strict secret',
+  'before PKCE': 'another secret',
   worker: 'worker secret',
   'api1 server': 'api1 server secret',
 };
@@ -62,7 +63,9 @@ export async function config() {
       { ...withSecret('mvc client'), ...person },
       { ...withSecret('odd+client:100%'), ...person },
       { ...withSecret('strict'), ...person, refresh_grace: '0s' },
+      { ...withSecret('before PKCE'), ...person, dangerously_optional_pkce: true },
       { client_id: 'spa', ...person },
+      { client_id: 'desktop', ...person, native: true },
       { client_id: 'keyed', jwks: await keySet(), ...person, grant_types: [...person.grant_types, 'client_credentials'] },
       { ...withSecret('worker'), grant_types: ['client_credentials'], scopes: ['api1'] },
       { ...withSecret('api1 server'), grant_types: ['client_credentials'], scopes: ['api1'], serves: ['api1'] },

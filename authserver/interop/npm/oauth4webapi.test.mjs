@@ -214,6 +214,15 @@ check('a failed request burns neither the code nor the refresh token; a code wor
   await refused(refresh(as, client, auth, next.refresh_token), invalidGrant); // two had the code, so the session is over
 });
 
+check('a client that may do without PKCE: with it, without it, and never half of it', async () => {
+  const client = { client_id: 'before PKCE' }, auth = basic('before PKCE');
+  const without = { code_challenge: '', code_challenge_method: '' };
+  await signIn(as, client, auth);
+  await exchange(as, client, auth, { ...await authorize(as, client, without), verifier: oauth.nopkce });
+  await refused(exchange(as, client, auth, await authorize(as, client, without)), invalidGrant);
+  await refused(exchange(as, client, auth, { ...await authorize(as, client), verifier: oauth.nopkce }), invalidGrant);
+});
+
 check('refusals of the endpoints are recognised', async () => {
   const [client, auth] = mvc;
   await refused(credentials(as, client, auth, {}), oauthError(400, 'unauthorized_client'));

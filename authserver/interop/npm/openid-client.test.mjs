@@ -18,13 +18,13 @@ function configure(id, auth, { server = issuer, algorithm = 'oidc' } = {}) {
 const basic = (id, options) => configure(id, client.ClientSecretBasic(secrets[id]), options);
 
 // authorize sends the person to the server and returns the address at which they come back, with the checks that belong to it.
-async function authorize(config, { person = new Person(), ...more } = {}) {
+async function authorize(config, { person = new Person(), redirect_uri = callback, ...more } = {}) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier(), expectedState = client.randomState(), expectedNonce = client.randomNonce();
   const url = client.buildAuthorizationUrl(config, {
-    redirect_uri: callback, scope, state: expectedState, nonce: expectedNonce, max_age: '3600',
+    redirect_uri, scope, state: expectedState, nonce: expectedNonce, max_age: '3600',
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: 'S256', ...more,
   });
-  const back = await person.visit(url, callback);
+  const back = await person.visit(url, redirect_uri);
   return [back, { pkceCodeVerifier, expectedState, expectedNonce, maxAge: 3600, idTokenExpected: true }];
 }
 
@@ -103,6 +103,15 @@ check('a secret and nothing else said: the library’s own choice of client auth
   const execute = [client.allowInsecureRequests];
   const config = await client.discovery(issuer, 'mvc client', secrets['mvc client'], undefined, { execute });
   assert.equal((await signIn(config)).claims().sub, 'alice');
+});
+
+check('a native application comes back at whatever port it got, on loopback and nowhere else', async () => {
+  const config = await configure('desktop', client.None()), other = await configure('spa', client.None());
+  const port = callback.replace(':5002', ':49152');
+  assert.equal((await signIn(config, { redirect_uri: port })).claims().sub, 'alice');
+  for (const [who, redirect_uri] of [[config, port.replace('127.0.0.1', '127.0.0.2')], [config, `${port}/x`], [other, port]]) {
+    await assert.rejects(authorize(who, { redirect_uri }), /with status 400/);
+  }
 });
 
 check('revoking the access token ends the session as well', async () => {

@@ -1,0 +1,135 @@
+package authserver_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fuzzed sends a request and checks what must hold for any answer of the token endpoint.
+func (w *world) fuzzed(t *testing.T, r *http.Request) reply {
+	w.t = t
+	out := w.do(r)
+	require.Contains(t, []int{200, 400, 401, 405}, out.status, out.body)
+	require.Equal(t, "no-store", out.header.Get("Cache-Control"))
+	require.Equal(t, "no-cache", out.header.Get("Pragma"))
+	require.Equal(t, out.status == 401, out.header.Get("WWW-Authenticate") != "")
+	if out.status != 200 {
+		require.NotEmpty(t, out.str("error"))
+		require.Regexp(t, `^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`, out.str("error_description"))
+	}
+	return out
+}
+
+func FuzzTokenForm(f *testing.F) {
+	for _, seed := range []string{
+		"grant_type=client_credentials&client_id=worker&client_secret=worker+secret",
+		"grant_type=refresh_token&refresh_token=rt1_AAAA&client_id=spa&scope=api1",
+		"grant_type=authorization_code&code=ac1_AAAA&client_id=mvc+client&client_secret=mvc+secret&code_verifier=x",
+		"client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+		"grant_type=&grant_type=", "a=%ff", ";", "&&==", "resource=a&resource=b",
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f)
+	token := w.signIn().str("refresh_token")
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", issuer+"/token", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w.fuzzed(t, r)
+		g := w.row(token)
+		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1, "someone else's session is untouched")
+	})
+}
+
+func FuzzTokenJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"grant_type":"refresh_token","refresh_token":"4d3f3061e8e049689a586d8dfcba0d08"}`,
+		`{"grant_type":"refresh_token","refresh_token":"x","client_id":"spa","resource":["a"]}`,
+		`{"grant_type":1}`, `{"a":{"b":[[[]]]}}`, `[]`, `{`, `{"grant_type":"a","grant_type":"b"}`, "\xff", `{"scope":"\ud800"}`,
+	} {
+		f.Add(seed)
+	}
+	w := newWorld(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", issuer+"/auth/refreshtoken", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		require.NotEqual(t, 200, w.fuzzed(t, r).status)
+	})
+}
+
+func FuzzAuthorizeQuery(f *testing.F) {
+	for _, pairs := range [][]string{nil, {"scope", "openid"}, {"redirect_uri", "https://evil.example"}, {"prompt", "none"},
+		{"max_age", "1"}, {"client_id", "spa", "redirect_uri", spaBack}, {"resource", "api1"}} {
+		f.Add(strings.TrimPrefix(authorizeURL(pairs...), issuer+"/authorize?"))
+	}
+	f.Add("client_id=spa&redirect_uri=%ff&state=\r\n")
+	w := newWorld(f)
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest("GET", issuer+"/authorize", nil)
+		r.URL.RawQuery = query
+		w.t = t
+		out := w.do(r)
+		require.Contains(t, []int{200, 303, 400}, out.status)
+		require.Equal(t, "no-store", out.header.Get("Cache-Control"))
+		if out.status == 303 { // only ever to a registered address, and never with a code: nobody is signed in
+			location := out.header.Get("Location")
+			u, err := url.Parse(location)
+			require.NoError(t, err)
+			u.RawQuery = ""
+			require.Contains(t, []string{mvcBack, "http://localhost:5002/signin-oidc", spaBack}, u.String())
+			answer := w.answer(out)
+			require.NotEmpty(t, answer.Get("error"))
+			require.Empty(t, answer.Get("code"))
+			require.Equal(t, issuer, answer.Get("iss"))
+		}
+		if out.status == 200 {
+			require.Contains(t, out.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+			require.NotContains(t, out.body, "<script")
+		}
+	})
+}
+
+func FuzzBasicHeader(f *testing.F) {
+	for _, seed := range []string{basicHeader("mvc+client:mvc+secret"), basicHeader("worker:worker secret"), basicHeader("spa:"), basicHeader(":"),
+		basicHeader("%zz:%"), "Basic", "Basic  ", "Basic =", "Bearer x", "", "\x00"} {
+		f.Add(seed)
+	}
+	w := newWorld(f)
+	f.Fuzz(func(t *testing.T, header string) {
+		r := formRequest("/token", "grant_type", "client_credentials")
+		r.Header.Set("Authorization", header)
+		out := w.fuzzed(t, r)
+		if out.status == 200 {
+			id, secret, ok := r.BasicAuth()
+			require.True(t, ok)
+			id, err1 := url.QueryUnescape(id)
+			secret, err2 := url.QueryUnescape(secret)
+			require.NoError(t, err1)
+			require.NoError(t, err2)
+			require.Equal(t, []string{"worker", "worker secret"}, []string{id, secret})
+		}
+	})
+}
+
+func FuzzRefreshToken(f *testing.F) {
+	w := newWorld(f)
+	good := w.signIn().str("refresh_token")
+	for _, seed := range []string{good[:75] + "B", good[:10], good + "=", "rt1_" + strings.Repeat("A", 72), "ac1_" + good[4:], "", "rt1_\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		if token == good {
+			return
+		}
+		out := w.fuzzed(t, as(formRequest("/token", "grant_type", "refresh_token", "refresh_token", token), mvcID, mvcKey))
+		assert.Contains(t, []string{"invalid_grant", "invalid_request"}, out.str("error"), "every token has one spelling, and this is not it")
+		g := w.row(good)
+		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1)
+	})
+}
