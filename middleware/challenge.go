@@ -59,8 +59,8 @@ func (b *Bearer) answer(r *refusal) answer {
 			a.description = r.words
 		}
 	}
-	if a.status == http.StatusServiceUnavailable || a.status == http.StatusForbidden && cfg.Profile == ASPNET {
-		return a // RFC 6750 has no challenge for the first, JwtBearer none for the second
+	if a.status >= http.StatusInternalServerError || a.status == http.StatusForbidden && cfg.Profile == ASPNET {
+		return a // RFC 6750 has no challenge for the first: the client can do nothing; JwtBearer none for the second
 	}
 	a.challenges = append(a.challenges, b.challenge(r, &a))
 	if a.status == http.StatusUnauthorized {

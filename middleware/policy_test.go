@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func (p policy) run(t *testing.T) {
 	w.route = func(b *middleware.Bearer) func(http.Handler) http.Handler { return b.Handler }
 	var events []middleware.Event
 	w.cfg.OnEvent = func(_ context.Context, e middleware.Event) { events = append(events, e) }
-	var log bytes.Buffer
+	var log logText
 	w.cfg.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if p.given != nil {
 		p.given(w)
@@ -113,6 +114,24 @@ func (p policy) run(t *testing.T) {
 			assert.NotContains(t, rec.Body.String(), raw[n+1:], "no token in the answer")
 		}
 	}
+}
+
+// logText is a log that several goroutines write: key sets are fetched in the background.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // allReasons reads the words from the source, so that a new one needs a row.

@@ -1,0 +1,254 @@
+package middleware_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/jwks"
+	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/authtest"
+)
+
+// The body of a refusal.
+func TestBody(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*middleware.Config)
+		ask    asking
+		status int
+		kind   string
+		body   string
+	}{
+		{"no token: no error code in the body either", nil, header(), 401, "", ""},
+		{"a bad token", nil, mint(authtest.Expired), 401, "application/json", `{"error":"invalid_token","error_description":"The access token expired"}`},
+		{"a malformed request", nil, header("Bearer"), 400, "application/json", `{"error":"invalid_request","error_description":"The credentials are malformed"}`},
+		{"no keys", func(c *middleware.Config) { c.Keys = failingSource }, mint(), 503, "application/json", `{"error":"temporarily_unavailable","error_description":"Access tokens can't be verified at the moment"}`},
+		{"no descriptions", func(c *middleware.Config) { c.DescribeErrors = false }, mint(authtest.Expired), 401, "application/json", `{"error":"invalid_token"}`},
+		{"no bodies", func(c *middleware.Config) { c.JSONBody = false }, mint(authtest.Expired), 401, "", ""},
+		{"ASP.NET has none", func(c *middleware.Config) { c.Profile = middleware.ASPNET }, mint(authtest.Expired), 401, "", ""},
+		{"by HEAD", nil, request("HEAD", func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer x.y.z") }), 401, "application/json", ""},
+		{"a body of one's own", func(c *middleware.Config) {
+			c.WriteError = func(w http.ResponseWriter, r *http.Request, status int, err error) {
+				w.Header().Set("Content-Type", "text/plain")
+				w.WriteHeader(status)
+				fmt.Fprintf(w, "%s %s", r.Method, middleware.Reason(err))
+			}
+		}, mint(authtest.Expired), 401, "text/plain", "GET expired"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.t = t
+			if row.change != nil {
+				row.change(w.cfg)
+			}
+			rec := serve(w.bearer(t).Handler(ok), row.ask(w))
+			assert.Equal(t, row.status, rec.Code)
+			assert.Equal(t, row.kind, rec.Header().Get("Content-Type"))
+			assert.Equal(t, row.body, rec.Body.String())
+			assert.Equal(t, row.status == 503, rec.Header().Get("WWW-Authenticate") == "")
+		})
+	}
+}
+
+var failingSource = source(func(context.Context, string, string) ([]*jwks.Key, error) { return nil, jwks.ErrUnavailable })
+
+func TestRetryAfter(t *testing.T) {
+	for wait, header := range map[time.Duration]string{0: "0", 1: "1", time.Second: "1", 1500 * time.Millisecond: "2", time.Minute: "60"} {
+		w := newWorld(t)
+		w.cfg.Keys, w.cfg.RetryAfter = failingSource, wait
+		rec := serve(w.bearer(t).Handler(ok), w.iss.Request("GET", "/"))
+		assert.Equal(t, 503, rec.Code)
+		assert.Equal(t, header, rec.Header().Get("Retry-After"), wait)
+		assert.Equal(t, "no-store", rec.Header().Get("Cache-Control"))
+	}
+}
+
+// A token from the query makes the answer private; one from the header leaves it alone.
+func TestCacheControl(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.AllowQuery = true
+	auth := w.bearer(t)
+	rec := serve(auth.Handler(ok), httptest.NewRequest("GET", "/?access_token="+w.iss.Token(), nil))
+	assert.Equal(t, 200, rec.Code)
+	assert.Equal(t, "private", rec.Header().Get("Cache-Control"))
+	rec = serve(auth.Handler(ok), w.iss.Request("GET", "/"))
+	assert.Empty(t, rec.Header().Values("Cache-Control"))
+}
+
+// A true preflight is passed, unjudged and without an event, even by Require.
+func TestPreflight(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.AllowPreflight = true
+	w.cfg.OnEvent = func(context.Context, middleware.Event) { t.Error("an event") }
+	auth := w.bearer(t)
+	for _, h := range []http.Handler{auth.Handler(ok), auth.Require("a")(ok)} {
+		r := httptest.NewRequest("OPTIONS", "/", nil)
+		r.Header.Set("Origin", "https://spa.test")
+		r.Header.Set("Access-Control-Request-Method", "POST")
+		assert.Equal(t, 200, serve(h, r).Code)
+	}
+}
+
+// Check decides and writes nothing; it knows nothing of Optional.
+func TestCheck(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Optional = true
+	auth := w.bearer(t)
+	_, err := auth.Check(httptest.NewRequest("GET", "/", nil))
+	assert.ErrorIs(t, err, middleware.ErrNoToken)
+	tok, err := auth.Check(w.iss.Request("GET", "/"))
+	require.NoError(t, err)
+	assert.Equal(t, "alice", tok.Subject)
+	tok, err = auth.Check(w.iss.Request("GET", "/", authtest.Expired))
+	assert.ErrorIs(t, err, middleware.ErrInvalidToken)
+	assert.Nil(t, tok)
+}
+
+// Deny answers any error by its class, and an error of none with 500 and nothing to read.
+func TestDeny(t *testing.T) {
+	w := newWorld(t)
+	auth := w.bearer(t)
+	for _, row := range []struct {
+		err    error
+		status int
+		says   string
+	}{
+		{middleware.ErrNoToken, 401, challenge},
+		{fmt.Errorf("x: %w", middleware.ErrInvalidRequest), 400, badRequest(malformedCredentials)},
+		{fmt.Errorf("x: %w", middleware.ErrInvalidToken), 401, invalid(refusedByCheck)},
+		{middleware.ErrInsufficientScope, 403, insufficient(notPermitted, "")},
+		{middleware.ErrInsufficientAuthentication, 401, stepUp(weakAuth, "")},
+		{middleware.ErrKeysUnavailable, 503, ""},
+		{middleware.ErrCheckUnavailable, 503, ""},
+		{errors.New("database secret"), 500, ""},
+	} {
+		rec := httptest.NewRecorder()
+		auth.Deny(rec, httptest.NewRequest("GET", "/", nil), row.err)
+		assert.Equal(t, row.status, rec.Code, row.err)
+		assert.Equal(t, row.says, rec.Header().Get("WWW-Authenticate"), row.err)
+		assert.NotContains(t, rec.Body.String(), "secret")
+	}
+}
+
+// Inside another Handler or Require of the same Bearer the token is not judged again; behind another Bearer it is.
+func TestStacked(t *testing.T) {
+	w := newWorld(t)
+	events := 0
+	w.cfg.OnEvent = func(context.Context, middleware.Event) { events++ }
+	auth := w.bearer(t)
+	assert.Equal(t, 200, serve(auth.Handler(auth.Require("a")(auth.Handler(ok))), w.iss.Request("GET", "/", authtest.Scope("a"))).Code)
+	assert.Equal(t, 1, events)
+	events = 0
+	rec := serve(auth.Handler(auth.Require("b")(ok)), w.iss.Request("GET", "/", authtest.Scope("a")))
+	assert.Equal(t, 403, rec.Code)
+	assert.Equal(t, insufficient(noScope, "b"), rec.Header().Get("WWW-Authenticate"))
+	assert.Equal(t, 2, events, "accepted, then refused for the scope")
+
+	stranger := newWorld(t)
+	stranger.cfg.Audiences = []string{"api2"}
+	rec = serve(auth.Handler(stranger.bearer(t).Handler(ok)), w.iss.Request("GET", "/"))
+	assert.Equal(t, 401, rec.Code, "another Bearer judges for itself")
+}
+
+// A token in the context that no Bearer put there opens nothing.
+func TestNewContextOpensNothing(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest("GET", "/", nil)
+	r = r.WithContext(middleware.NewContext(r.Context(), &middleware.Token{Subject: "mallory", Scopes: []string{"a"}}))
+	assert.Equal(t, 401, serve(w.bearer(t).Require("a")(ok), r).Code)
+}
+
+// What a handler sees.
+func TestHandlerSees(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Optional = true
+	h := w.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		tok, found := middleware.FromContext(r.Context())
+		claims, err := middleware.Claims[struct {
+			Sub    string
+			Tenant string
+		}](r.Context())
+		if !found {
+			assert.Nil(t, tok)
+			assert.ErrorIs(t, err, middleware.ErrNoToken)
+			_, _ = rw.Write([]byte("nobody"))
+			return
+		}
+		assert.NoError(t, err)
+		_, _ = rw.Write([]byte(tok.Subject + " " + claims.Sub + " " + claims.Tenant + " " + r.Context().Value(otherKey{}).(string)))
+	}))
+	r := w.iss.Request("GET", "/", authtest.Claim("tenant", "acme"))
+	r = r.WithContext(context.WithValue(r.Context(), otherKey{}, "kept"))
+	assert.Equal(t, "alice alice acme kept", serve(h, r).Body.String())
+	assert.Equal(t, "nobody", serve(h, httptest.NewRequest("GET", "/", nil)).Body.String())
+}
+
+type otherKey struct{}
+
+// The form is left for the handler to read.
+func TestFormIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.AllowForm = true
+	h := w.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte(r.PostFormValue("a"))) }))
+	r := httptest.NewRequest("POST", "/", strings.NewReader("a=b&access_token="+w.iss.Token()))
+	r.Header.Set("Content-Type", urlencoded)
+	assert.Equal(t, "b", serve(h, r).Body.String())
+}
+
+// The answers of two refusals don't share a header: a handler that adds to one leaves the other alone.
+func TestAnswersAreSeparate(t *testing.T) {
+	w := newWorld(t)
+	auth := w.bearer(t)
+	one, two := httptest.NewRecorder(), httptest.NewRecorder()
+	auth.Deny(one, httptest.NewRequest("GET", "/", nil), middleware.ErrNoToken)
+	one.Header().Add("WWW-Authenticate", "Basic")
+	one.Header()["Www-Authenticate"][0] = "x"
+	auth.Deny(two, httptest.NewRequest("GET", "/", nil), middleware.ErrNoToken)
+	assert.Equal(t, []string{challenge}, two.Header().Values("WWW-Authenticate"))
+}
+
+func TestMetadata(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Resource = "https://api.test/v1"
+	w.cfg.AllowForm, w.cfg.AllowQuery = true, true
+	w.cfg.Others = []middleware.Issuer{w.iss2(t).Terms()}
+	w.cfg.ResourceMetadata = map[string]any{"scopes_supported": []string{"read"}, "resource_name": "Orders & more"}
+	mux := http.NewServeMux()
+	mux.Handle(w.bearer(t).Metadata())
+	const path = "/.well-known/oauth-protected-resource/v1"
+
+	rec := serve(mux, httptest.NewRequest("GET", path, nil))
+	assert.Equal(t, 200, rec.Code)
+	assert.Equal(t, "application/json", rec.Header().Get("Content-Type"))
+	assert.Equal(t, "*", rec.Header().Get("Access-Control-Allow-Origin"))
+	assert.Contains(t, rec.Body.String(), "Orders & more")
+	var doc map[string]any
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &doc))
+	assert.Equal(t, map[string]any{
+		"resource":                 "https://api.test/v1",
+		"authorization_servers":    []any{"https://issuer.test", "https://other.test"},
+		"bearer_methods_supported": []any{"header", "body", "query"},
+		"scopes_supported":         []any{"read"},
+		"resource_name":            "Orders & more",
+	}, doc)
+
+	assert.Equal(t, 405, serve(mux, httptest.NewRequest("POST", path, nil)).Code)
+	assert.Equal(t, 204, serve(mux, httptest.NewRequest("OPTIONS", path, nil)).Code)
+	assert.Equal(t, 200, serve(mux, httptest.NewRequest("HEAD", path, nil)).Code)
+	_, h := w.bearer(t).Metadata()
+	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", path+"/x", nil)).Code, "the exact path only")
+	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource", nil)).Code)
+
+	_, h = newWorld(t).bearer(t).Metadata()
+	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource", nil)).Code, "without Resource")
+}
