@@ -57,11 +57,8 @@ var failures = []failure{
 	{"a Content-Type beyond reading", func(i *issuer) { i.keySet = says(200, ";;;", "%s", i.document) }, "Content-Type cannot be read"},
 	{"something after the end", func(i *issuer) { i.keySet = says(200, "application/json", "%s{}", i.document) }, "not valid JSON"},
 	{"a body of more than 1 MiB", func(i *issuer) {
-		document := i.document
-		i.keySet = func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write(document)
-			_, _ = io.CopyN(w, &zeros{}, 1<<20)
-		}
+		body := append(bytes.Clone(i.document), make([]byte, 1<<20)...)
+		i.keySet = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }
 	}, "more than 1048576 bytes"},
 	{"a body that says it has 64 MiB", func(i *issuer) {
 		i.keySet = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "67108864") }
@@ -271,7 +268,7 @@ func TestRemoteMemory(t *testing.T) {
 func TestRemoteCompressionBomb(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
-	_, err := io.CopyN(z, &zeros{}, 64<<20)
+	_, err := io.CopyN(z, &zeros{}, 8<<20)
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	srv := loopback(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

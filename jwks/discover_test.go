@@ -1,0 +1,177 @@
+package jwks_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// site is a host with documents: an address without one answers 404.
+type site struct {
+	pages map[string]http.HandlerFunc
+	mu    sync.Mutex
+	log   []string
+}
+
+func (s *site) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.log)
+}
+
+func (s *site) RoundTrip(req *http.Request) (*http.Response, error) {
+	address := req.URL.String()
+	s.mu.Lock()
+	s.log = append(s.log, address)
+	s.mu.Unlock()
+	iss := &issuer{keySet: s.pages[address]}
+	if iss.keySet == nil {
+		iss.keySet = http.NotFound
+	}
+	// The issuer answers whatever is asked for at the path of its key set.
+	inner := req.Clone(req.Context())
+	inner.URL.Path = "/keys"
+	res, err := iss.RoundTrip(inner)
+	if err == nil {
+		res.Request = req
+	}
+	return res, err
+}
+
+func page(format string, args ...any) http.HandlerFunc {
+	return says(200, "application/json", format, args...)
+}
+
+func TestDiscovery(t *testing.T) {
+	const keys = "https://keys.example/keys"
+	document := func(issuer string) http.HandlerFunc { return page(`{"issuer": %q, "jwks_uri": %q}`, issuer, keys) }
+	uri := func(issuer, uri string) http.HandlerFunc { return page(`{"issuer": %q, "jwks_uri": %q}`, issuer, uri) }
+	const (
+		plain  = "https://issuer.example"
+		slash  = "https://issuer.example/"
+		tenant = "https://issuer.example/tenant/one"
+		oidc   = "/.well-known/openid-configuration"
+		oauth  = "/.well-known/oauth-authorization-server"
+	)
+	for _, row := range []struct {
+		name   string
+		issuer string
+		pages  map[string]http.HandlerFunc
+		says   string // the error; empty: the keys are found
+	}{
+		{"OpenID Connect", plain, map[string]http.HandlerFunc{plain + oidc: document(plain)}, ""},
+		{"RFC 8414", plain, map[string]http.HandlerFunc{plain + oauth: document(plain)}, ""},
+		{"an issuer with a slash at the end", slash, map[string]http.HandlerFunc{plain + oidc: document(slash)}, ""},
+		{"a path, appended", tenant, map[string]http.HandlerFunc{tenant + oidc: document(tenant)}, ""},
+		{"a path, RFC 8414 inserted", tenant, map[string]http.HandlerFunc{plain + oauth + "/tenant/one": document(tenant)}, ""},
+		{"a path, OpenID Connect inserted", tenant, map[string]http.HandlerFunc{plain + oidc + "/tenant/one": document(tenant)}, ""},
+		{"a path, RFC 8414 appended", tenant, map[string]http.HandlerFunc{tenant + oauth: document(tenant)}, ""},
+		{"a path with a slash at the end", tenant + "/", map[string]http.HandlerFunc{plain + oauth + "/tenant/one": document(tenant + "/")}, ""},
+		{"a path with an escaped slash stays as it is", plain + "/a%2Fb", map[string]http.HandlerFunc{plain + "/a%2Fb" + oidc: document(plain + "/a%2Fb")}, ""},
+		{"a page for every address but one", tenant, map[string]http.HandlerFunc{
+			tenant + oidc: says(200, "text/html", "<html>"), plain + oauth + "/tenant/one": says(200, "application/json", "<html>"),
+			plain + oidc + "/tenant/one": document(tenant)}, ""},
+		{"another issuer's document first, the right one later", tenant, map[string]http.HandlerFunc{tenant + oidc: document(plain), plain + oauth + "/tenant/one": document(tenant)}, ""},
+		{"403 for what is not there", plain, map[string]http.HandlerFunc{plain + oidc: says(403, "text/xml", ""), plain + oauth: document(plain)}, ""},
+
+		{"no document at all", plain, nil, "https://issuer.example/.well-known/openid-configuration: status 404: no metadata document"},
+		{"another issuer", plain, map[string]http.HandlerFunc{plain + oidc: document("https://other.example")}, `the document's issuer is "https://other.example", not "https://issuer.example"`},
+		{"a slash too many in the document", plain, map[string]http.HandlerFunc{plain + oidc: document(slash)}, `"https://issuer.example/" differs from the configured "https://issuer.example" only by a trailing slash`},
+		{"a slash too many in the configuration", slash, map[string]http.HandlerFunc{plain + oidc: document(plain)}, `"https://issuer.example" differs from the configured "https://issuer.example/" only by a trailing slash`},
+		{"another spelling of the same host", plain, map[string]http.HandlerFunc{plain + oidc: document("https://ISSUER.example")}, "the document's issuer is"},
+		{"a template for an issuer", plain, map[string]http.HandlerFunc{plain + oidc: document("https://issuer.example/{tenantid}")}, "the document's issuer is"},
+		{"no issuer", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"jwks_uri": %q}`, keys)}, "the document names no issuer"},
+		{"an issuer under another name", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"Issuer": %q, "jwks_uri": %q}`, plain, keys)}, "the document names no issuer"},
+		{"an issuer that is a number", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"issuer": 1, "jwks_uri": %q}`, keys)}, "the document names no issuer"},
+		{"no jwks_uri", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"issuer": %q}`, plain)}, "the document has no jwks_uri"},
+		{"a jwks_uri that is a number", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"issuer": %q, "jwks_uri": 1}`, plain)}, "the document has no jwks_uri"},
+		{"a relative jwks_uri", plain, map[string]http.HandlerFunc{plain + oidc: uri(plain, "/keys")}, "jwks_uri /keys: not an https URL"},
+		{"a jwks_uri by http", plain, map[string]http.HandlerFunc{plain + oidc: uri(plain, "http://issuer.example/keys")}, "jwks_uri http://issuer.example/keys: http is only for loopback hosts"},
+		{"a jwks_uri by http on this machine", plain, map[string]http.HandlerFunc{plain + oidc: uri(plain, "http://localhost/keys")}, "jwks_uri http://localhost/keys: from https to http"},
+		{"a jwks_uri in a file", plain, map[string]http.HandlerFunc{plain + oidc: uri(plain, "file:///etc/passwd")}, "not an https URL"},
+		{"a redirect to http", plain, map[string]http.HandlerFunc{plain + oidc: redirect("http://issuer.example/x")}, "http is only for loopback hosts"},
+		{"an array", plain, map[string]http.HandlerFunc{plain + oidc: page(`[]`)}, "not a JSON object"},
+		{"garbage", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"issuer"`)}, "not valid JSON"},
+		{"a page", plain, map[string]http.HandlerFunc{plain + oidc: says(200, "text/html", "<html>")}, `Content-Type is "text/html"`},
+		{"a failing server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: says(502, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 502"},
+		{"a busy server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: says(429, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 429"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				set, err := jwks.NewSet(newKey(t, "a"))
+				require.NoError(t, err)
+				text, err := set.MarshalJSON()
+				require.NoError(t, err)
+				s := &site{pages: map[string]http.HandlerFunc{keys: page("%s", text)}}
+				for address, answer := range row.pages {
+					s.pages[address] = answer
+				}
+				r, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: row.issuer, Client: &http.Client{Transport: s}})
+				require.NoError(t, err)
+				defer r.Close()
+				_, err = lookup(r, "a")
+				if row.says == "" {
+					require.NoError(t, err)
+					assert.Equal(t, keys, r.Status().URL)
+					return
+				}
+				require.ErrorIs(t, err, jwks.ErrUnavailable)
+				assert.ErrorContains(t, err, row.says)
+				assert.ErrorContains(t, err, "jwks: discovery of "+row.issuer)
+				assert.NotContains(t, s.asked(), keys)
+			})
+		})
+	}
+}
+
+// TestDiscoveryRemembers: the address that answered is the first to be asked the next time.
+func TestDiscoveryRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const issuer, keys = "https://issuer.example/t", "https://issuer.example/t/keys"
+		set, err := jwks.NewSet(newKey(t, "a"))
+		require.NoError(t, err)
+		text, err := set.MarshalJSON()
+		require.NoError(t, err)
+		s := &site{pages: map[string]http.HandlerFunc{keys: page("%s", text),
+			"https://issuer.example/.well-known/openid-configuration/t": page(`{"issuer": %q, "jwks_uri": %q}`, issuer, keys)}}
+		r, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: issuer, Client: &http.Client{Transport: s}})
+		require.NoError(t, err)
+		found(t, r, "a")
+		assert.Len(t, s.asked(), 4)
+		time.Sleep(25 * time.Hour)
+		require.NoError(t, r.Close())
+		wrong := 0
+		for _, address := range s.asked() {
+			if address != keys && s.pages[address] == nil {
+				wrong++
+			}
+		}
+		assert.Equal(t, 2, wrong)
+	})
+}
+
+// TestRemotesAreApart: what one issuer publishes never verifies a token of another.
+func TestRemotesAreApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newKey(t, "shared"), newKey(t, "shared")
+		ra := newIssuer(t, a, newKey(t, "only-a")).remote(t)
+		rb := newIssuer(t, b).remote(t)
+		ka, err := lookup(ra, "shared")
+		require.NoError(t, err)
+		kb, err := lookup(rb, "shared")
+		require.NoError(t, err)
+		assert.Equal(t, fmt.Sprint(a.Public()), fmt.Sprint(ka.Public()))
+		assert.Equal(t, fmt.Sprint(b.Public()), fmt.Sprint(kb.Public()))
+		found(t, ra, "only-a")
+		missing(t, rb, jwks.ErrKeyNotFound, "only-a")
+	})
+}
