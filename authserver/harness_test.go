@@ -443,3 +443,14 @@ func hook(f func(*authserver.Issuance)) func(context.Context, *authserver.Issuan
 		return nil
 	}
 }
+
+// kindsSeen returns the kinds of all events so far.
+func (w *world) kindsSeen() map[string]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[string]bool{}
+	for _, e := range w.events {
+		seen[e.Kind] = true
+	}
+	return seen
+}
