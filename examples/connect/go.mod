@@ -1,0 +1,20 @@
+module github.com/bearergate/bearergate/examples/connect
+
+go 1.26.0
+
+replace github.com/bearergate/bearergate => ../..
+
+require (
+	connectrpc.com/connect v1.21.1
+	github.com/bearergate/bearergate v0.0.0-00010101000000-000000000000
+	github.com/stretchr/testify v1.12.1
+	google.golang.org/protobuf v1.36.11
+)
+
+require (
+	github.com/MicahParks/jwkset v0.11.3 // indirect
+	github.com/MicahParks/keyfunc/v3 v3.9.0 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
