@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strconv"
 	"sync"
 )
@@ -58,3 +60,6 @@ func (m *MemoryKeyStore) name() string {
 	}
 	return strconv.Itoa(m.version)
 }
+
+// Format implements [fmt.Formatter]: whatever the verb, no key is printed.
+func (m *MemoryKeyStore) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "jwks.MemoryKeyStore") }

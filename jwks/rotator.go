@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -134,6 +135,9 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 
 // Algorithm is the alg of the tokens that Sign makes once the keys of a former configuration have retired.
 func (r *Rotator) Algorithm() string { return r.cfg.Algorithm }
+
+// Format implements [fmt.Formatter]: whatever the verb, no key is printed.
+func (r *Rotator) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "jwks.Rotator "+r.cfg.Algorithm) }
 
 // Ready returns nil when there is a key to sign with; it makes or loads one if need be.
 func (r *Rotator) Ready(ctx context.Context) error {
