@@ -190,6 +190,7 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"authserver", []string{"-key-rotation", "-1h"}, 2, "-key-rotation"},
 		{"authserver", []string{"-issuer", "http://issuer.example"}, 2, "-issuer"},
 		{"authserver", []string{"-config", "/does/not/exist"}, 2, "-config"},
+		{"authserver", []string{"-data", "/dev/null/data"}, 2, "-data"},
 		{"webclient", []string{"-colour"}, 2, "-colour"},
 		{"webclient", []string{"-issuer", "nowhere"}, 2, "-issuer"},
 		{"webclient", []string{"-api", "nowhere"}, 2, "-api"},

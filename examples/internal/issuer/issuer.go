@@ -15,6 +15,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/jwks"
+	"github.com/bearergate/bearergate/middleware"
 )
 
 // Options are the flags of the program.
@@ -51,6 +52,8 @@ type Issuer struct {
 	*authserver.Server
 	Keys  *jwks.Rotator
 	Users *authserver.UserList
+
+	account *middleware.Bearer // protects the endpoints of an account
 	// CloseStore closes what holds the sessions, once nothing is served any more.
 	CloseStore func() error
 }
@@ -99,7 +102,11 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	return &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore}, nil
+	i := &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore}
+	if i.account, err = account(o.Issuer, data.Resources, keys); err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	return i, nil
 }
 
 func (o *Options) data() (Data, error) {
@@ -152,10 +159,12 @@ func (o *Options) check(cfg *authserver.Config) error {
 	return nil
 }
 
-// Handler is the authorization server with health endpoints beside it.
+// Handler is the authorization server with what an application puts beside it: its own endpoint to change a password, and
+// health.
 func (i *Issuer) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", i.Server)
+	mux.Handle("POST /account/password", i.account.Handler(http.HandlerFunc(i.changePassword)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := i.Ready(r.Context()); err != nil {

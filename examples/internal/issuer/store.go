@@ -2,7 +2,9 @@ package issuer
 
 import (
 	"errors"
+
 	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/authserver/boltstore"
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/jwks"
 )
@@ -12,5 +14,15 @@ func (o *Options) openStore(cfg *authserver.Config, rotator *jwks.RotatorConfig)
 	if o.DataDir == "" {
 		return func() error { return nil }, nil
 	}
-	return nil, &program.UsageError{Flag: "data", Err: errors.New("not yet")}
+	store, err := boltstore.Open(o.DataDir)
+	switch {
+	case errors.Is(err, boltstore.ErrInUse), errors.Is(err, boltstore.ErrDamaged):
+		return nil, err
+	case err != nil:
+		return nil, &program.UsageError{Flag: "data", Err: err}
+	}
+	cfg.Store = store
+	cfg.RefreshKeys = store.RefreshKeys()
+	rotator.Store = store
+	return store.Close, nil
 }
