@@ -105,6 +105,9 @@ func TestRefreshFaults(t *testing.T) {
 		{"invalid_client, before", false, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 200, "at-1", nil, 1, 0},
 		{"400 without a word", true, func(*world) []answerer { return []answerer{answer(400, "")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"503 that says invalid_grant is a 503", true, func(*world) []answerer { return []answerer{answer(503, `{"error":"invalid_grant"}`)} }, 200, "at-2", nil, 2, 0},
+		{"503 that says invalid_grant, twice", true, func(*world) []answerer {
+			return slices.Repeat([]answerer{answer(503, `{"error":"invalid_grant"}`)}, 2)
+		}, 0, "", authclient.ErrRefreshFailed, 2, 0},
 		{"200 that says invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrSessionEnded, 1, 1},
 		{"a web page", true, func(*world) []answerer { return []answerer{answer(200, "<html>Log in to the hotel's network")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"a redirect", true, func(*world) []answerer { return []answerer{answer(307, "", "Location", "https://evil.example/token")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
@@ -319,6 +322,53 @@ func TestAPIThatRefusesForEver(t *testing.T) {
 	}
 }
 
+// One path of the API refuses for ever, another is content: that is no reason either to refresh for each request.
+func TestPathThatRefusesForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.api = func(r *http.Request) *http.Response {
+			if r.URL.Path == "/broken" {
+				return response(401, "", "WWW-Authenticate", invalidToken)
+			}
+			return nil
+		}
+		rt := w.transport(t)
+		for range 50 {
+			require.Equal(t, 200, get(t, rt))
+			status, err := do(t.Context(), rt, http.MethodGet, apiURL+"/broken", nil)
+			require.NoError(t, err)
+			require.Equal(t, 401, status)
+		}
+		assert.Equal(t, 1, w.refreshed())
+	})
+}
+
+// Callers who go away before their request is sent again don't make it one refresh for each of them.
+func TestAPIThatRefusesForEverAndCallersWhoGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
+		w.refresh = func(int, *http.Request, url.Values) (*http.Response, error) {
+			time.Sleep(2 * time.Second)
+			return nil, nil
+		}
+		rt := w.transport(t)
+		for i := range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			status, err := tryGet(ctx, rt)
+			if i == 0 {
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, 401, status)
+			}
+			cancel()
+			time.Sleep(5 * time.Second)
+		}
+		assert.Equal(t, 1, w.refreshed())
+	})
+}
+
 func TestTokenRevokedAgainAndAgainIsReplacedEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -405,6 +455,26 @@ func TestPauseBetweenFailedRefreshes(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestPauseIsShortAgainAfterASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(noAnswer, noAnswer, noAnswer, noAnswer, nil, noAnswer, noAnswer)
+		rt := w.transport(t)
+		for _, pause := range []time.Duration{time.Second, 2 * time.Second} {
+			_, err := rt.Refresh(t.Context())
+			require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+			time.Sleep(pause)
+		}
+		_, err := rt.Refresh(t.Context())
+		require.NoError(t, err)
+		_, err = rt.Refresh(t.Context())
+		require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+		time.Sleep(time.Second)
+		_, err = rt.Refresh(t.Context())
+		require.NoError(t, err)
+	})
 }
 
 func seconds(all ...int) []time.Duration {

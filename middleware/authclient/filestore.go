@@ -73,6 +73,9 @@ func decodeTokenFile(data []byte) (*oauth2.Token, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, errors.New("not a token file") // err quotes it
 	}
+	if year := f.ExpiresAt.UTC().Year(); year < 1 || year > 9999 {
+		return nil, errors.New("not a token file") // no such time could be written again
+	}
 	token := &oauth2.Token{
 		AccessToken:  f.AccessToken,
 		TokenType:    f.TokenType,

@@ -189,13 +189,22 @@ func TestSameTokenAgain(t *testing.T) {
 		w.refresh = func(int, *http.Request, url.Values) (*http.Response, error) {
 			return response(200, `{"access_token":"at-1","token_type":"Bearer","expires_in":3600}`), nil
 		}
+		w.api = func(r *http.Request) *http.Response {
+			if r.URL.Path == "/content" {
+				return response(200, "")
+			}
+			return nil
+		}
 		rt := w.transport(t)
 		w.revoke()
 		for range 5 {
 			assert.Equal(t, 401, get(t, rt))
+			status, err := do(t.Context(), rt, http.MethodGet, apiURL+"/content", nil)
+			require.NoError(t, err)
+			assert.Equal(t, 200, status)
 		}
 		assert.Equal(t, 1, w.refreshed())
-		assert.Equal(t, 5, w.called())
+		assert.Equal(t, 10, w.called(), "the same token is not sent a second time")
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,7 +142,10 @@ func TestLockThatIsNotHadInTime(t *testing.T) {
 		store := authclient.NewMemoryStore()
 		unlock, err := store.Lock(t.Context())
 		require.NoError(t, err)
-		rt := w.transport(t, func(c *authclient.Config) { c.Store = store })
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Store = store
+			c.OnPersistError = func(err error) { assert.Fail(t, "nothing was to be saved", "%v", err) }
+		})
 		time.Sleep(time.Hour)
 		begin := time.Now()
 		_, err = tryGet(t.Context(), rt)
@@ -196,6 +200,14 @@ func TestSharedStore(t *testing.T) {
 				assert.Equal(t, 200, get(t, rt[i%2]))
 			}
 		}, []string{"at-2", "at-3", "at-4", "at-5", "at-6", "at-7"}, 6},
+		{"a sign-in in the other", func(t *testing.T, w *world, rt transports) {
+			time.Sleep(time.Hour)
+			assert.Equal(t, 200, get(t, rt[0]))
+			w.expiry["at-new"] = time.Now().Add(30 * time.Minute)
+			assert.NoError(t, rt[1].SetToken(t.Context(), &oauth2.Token{AccessToken: "at-new", Expiry: w.expiry["at-new"]}))
+			delete(w.expiry, "at-2")
+			assert.Equal(t, 200, get(t, rt[0]), "which expires earlier than what it has saved itself")
+		}, []string{"at-2", "at-2", "at-new"}, 1},
 		{"a sign-in in one", func(t *testing.T, w *world, rt transports) {
 			time.Sleep(time.Hour)
 			assert.Equal(t, 200, get(t, rt[0]))
@@ -397,7 +409,7 @@ func TestFileStoreFaults(t *testing.T) {
 		"garbage": `{"access_token":"at-secret`,
 		"array":   `["at-secret"]`,
 		"type":    `{"access_token":"at-secret","expires_at":"at-secret"}`,
-		"large":   string(make([]byte, 1<<20+1)),
+		"large":   `{"access_token":"at"}` + strings.Repeat(" ", 1<<20),
 	} {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
@@ -419,6 +431,7 @@ func TestFileStoreFaults(t *testing.T) {
 func FuzzTokenFile(f *testing.F) {
 	f.Add([]byte(`{"access_token":"at","token_type":"Bearer","refresh_token":"rt","expires_at":"2030-01-02T03:04:05.0000006+01:00","expires_in":60,"id_token":"id","scope":"a b"}`))
 	f.Add([]byte(`{"expires_at":null}`))
+	f.Add([]byte(`{"expires_at":"0000-01-01T0:00:00,0+01:00"}`)) // the year before the first
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		token, err := authclient.DecodeTokenFile(data)
