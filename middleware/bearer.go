@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 )
 
 // A Bearer guards http.Handlers: it is the HTTP face of a [Validator]. It is safe for concurrent use.
@@ -14,6 +15,7 @@ type Bearer struct {
 	metadata    http.Handler
 	path        string // of the metadata
 	retryAfter  string
+	answers     sync.Map // of *verdict to *answer
 }
 
 // New returns a Bearer for cfg. It does no I/O and starts nothing: keys are fetched when the first token comes. Its

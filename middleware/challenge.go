@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -46,23 +47,45 @@ type answer struct {
 	code        string
 	description string
 	challenges  []string // values of WWW-Authenticate
+	body        []byte   // nil for none
+	length      string   // of the body
 }
 
-// answer works out the answer to r, which asked for what rt wants (nil: nothing beyond a token).
-func (b *Bearer) answer(r *refusal) answer {
+// answer works out the answer to r. Most refusals say nothing of the token or the route, so that their answers are made
+// once and kept: refusing must be cheap.
+func (b *Bearer) answer(r *refusal) *answer {
+	if r.words != "" || r.route != nil {
+		return b.newAnswer(r)
+	}
+	if kept, ok := b.answers.Load(r.verdict); ok {
+		return kept.(*answer)
+	}
+	a := b.newAnswer(r)
+	b.answers.Store(r.verdict, a) // there are no more of them than verdicts
+	return a
+}
+
+func (b *Bearer) newAnswer(r *refusal) *answer {
 	cfg := &b.validator.cfg
 	class := r.verdict.class
-	a := answer{status: status(class), code: code(class)}
+	a := &answer{status: status(class), code: code(class)}
 	if cfg.DescribeErrors {
 		a.description = r.verdict.description
 		if cfg.Profile == ASPNET {
 			a.description = r.words
 		}
 	}
+	if cfg.JSONBody && cfg.Profile != ASPNET && a.code != "" {
+		a.body, _ = json.Marshal(struct {
+			Error       string `json:"error"`
+			Description string `json:"error_description,omitempty"`
+		}{a.code, a.description})
+		a.length = strconv.Itoa(len(a.body))
+	}
 	if a.status >= http.StatusInternalServerError || a.status == http.StatusForbidden && cfg.Profile == ASPNET {
 		return a // RFC 6750 has no challenge for the first: the client can do nothing; JwtBearer none for the second
 	}
-	a.challenges = append(a.challenges, b.challenge(r, &a))
+	a.challenges = append(a.challenges, b.challenge(r, a))
 	if a.status == http.StatusUnauthorized {
 		a.challenges = append(a.challenges, cfg.Challenges...)
 	}

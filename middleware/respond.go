@@ -1,9 +1,9 @@
 package middleware
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -24,26 +24,22 @@ func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	a := b.answer(refused)
 	h := w.Header()
 	if len(a.challenges) > 0 {
-		h["Www-Authenticate"] = a.challenges
+		h["Www-Authenticate"] = slices.Clone(a.challenges)
 	}
-	h.Set("Cache-Control", "no-store")
+	h["Cache-Control"] = []string{"no-store"}
 	if a.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", b.retryAfter)
+		h["Retry-After"] = []string{b.retryAfter}
 	}
 	switch {
 	case b.validator.cfg.WriteError != nil:
 		b.validator.cfg.WriteError(w, r, a.status, err)
-	case b.validator.cfg.JSONBody && b.validator.cfg.Profile != ASPNET && a.code != "":
-		body, _ := json.Marshal(struct {
-			Error       string `json:"error"`
-			Description string `json:"error_description,omitempty"`
-		}{a.code, a.description})
-		h.Set("Content-Type", "application/json")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Length", strconv.Itoa(len(body)))
+	case a.body != nil:
+		h["Content-Type"] = []string{"application/json"}
+		h["X-Content-Type-Options"] = []string{"nosniff"}
+		h["Content-Length"] = []string{a.length}
 		w.WriteHeader(a.status)
 		if r.Method != http.MethodHead {
-			_, _ = w.Write(body)
+			_, _ = w.Write(a.body)
 		}
 	default:
 		w.WriteHeader(a.status)

@@ -1,0 +1,109 @@
+package authtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/authtest"
+)
+
+// orders is a handler that one wants to test, behind the middleware as in production.
+func orders(cfg *middleware.Config) (http.Handler, *middleware.Bearer) {
+	auth, err := middleware.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return auth.Require("orders:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tok, _ := middleware.FromContext(r.Context())
+		fmt.Fprintf(w, "orders of %s", tok.Subject)
+	})), auth
+}
+
+func ask(h http.Handler, r *http.Request) {
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	fmt.Println(rec.Code, rec.Body)
+}
+
+// One's own handler, tested with good tokens and bad ones. In a test it is authtest.NewIssuer(t).
+func ExampleNewIssuer() {
+	iss := authtest.NewIssuer(nil)
+	h, auth := orders(iss.Config("api1"))
+	defer auth.Close()
+
+	ask(h, iss.Request("GET", "/orders", authtest.Scope("orders:read"), authtest.Subject("bob")))
+	ask(h, iss.Request("GET", "/orders", authtest.Scope("orders:write")))
+	ask(h, iss.Request("GET", "/orders", authtest.Expired))
+	ask(h, httptest.NewRequest("GET", "/orders", nil))
+	// Output:
+	// 200 orders of bob
+	// 403 {"error":"insufficient_scope","error_description":"The access token lacks the required scope"}
+	// 401 {"error":"invalid_token","error_description":"The access token expired"}
+	// 401
+}
+
+// The clock is the test's.
+func ExampleIssuer_Advance() {
+	iss := authtest.NewIssuer(nil, authtest.Scope("orders:read"))
+	h, auth := orders(iss.Config())
+	defer auth.Close()
+
+	r := iss.Request("GET", "/orders", authtest.ExpiresIn(time.Minute))
+	iss.Advance(2*time.Minute - time.Nanosecond) // the lifetime and the skew
+	ask(h, r)
+	iss.Advance(time.Nanosecond)
+	ask(h, r)
+	// Output:
+	// 200 orders of alice
+	// 401 {"error":"invalid_token","error_description":"The access token expired"}
+}
+
+// A rotation is followed by the very request that brings the new key; what an outage costs is 503, never 401.
+func ExampleIssuer_Rotate() {
+	iss := authtest.NewIssuer(nil, authtest.Scope("orders:read"))
+	h, auth := orders(iss.Config())
+	defer auth.Close()
+
+	iss.Outage(true)
+	ask(h, iss.Request("GET", "/orders"))
+	iss.Outage(false)
+
+	h, auth = orders(iss.Config())
+	defer auth.Close()
+	ask(h, iss.Request("GET", "/orders"))
+	iss.Rotate()
+	ask(h, iss.Request("GET", "/orders"))
+	// Output:
+	// 503 {"error":"temporarily_unavailable","error_description":"Access tokens can't be verified at the moment"}
+	// 200 orders of alice
+	// 200 orders of alice
+}
+
+// The classic attacks, against one's own configuration.
+func ExampleIssuer_BadTokens() {
+	iss := authtest.NewIssuer(nil)
+	cfg := iss.Config("api1")
+	v, err := middleware.NewValidator(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+
+	accepted := 0
+	for _, bad := range iss.BadTokens() {
+		_, err := v.Validate(context.Background(), bad.Token)
+		if !errors.Is(err, bad.Err) || middleware.Reason(err) != bad.Reason {
+			fmt.Println(bad.Name, err)
+			accepted++
+		}
+	}
+	fmt.Println(len(iss.BadTokens()) > 90, accepted)
+	// Output:
+	// true 0
+}
