@@ -135,8 +135,8 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 			problem("%s is negative: %v", d.name, *d.value)
 		case *d.value == 0:
 			*d.value = d.zero
-		case *d.value < time.Second:
-			problem("%s is less than a second: %v", d.name, *d.value)
+		case *d.value < time.Millisecond:
+			problem("%s is less than a millisecond: %v", d.name, *d.value)
 		}
 	}
 	if cfg.MinAge > cfg.MaxAge {

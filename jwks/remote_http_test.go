@@ -76,7 +76,7 @@ func TestRemoteConfig(t *testing.T) {
 		{"an issuer with a query", jwks.RemoteConfig{Issuer: https + "?tenant=1"}, []string{"an issuer has no query"}},
 		{"an issuer with an empty query", jwks.RemoteConfig{Issuer: https + "?"}, []string{"an issuer has no query"}},
 		{"negative times", jwks.RemoteConfig{Issuer: https, MinAge: -1, MaxAge: -1, MaxStale: -1}, []string{"MinAge is negative", "MaxAge is negative", "MaxStale is negative"}},
-		{"times in the wrong unit", jwks.RemoteConfig{Issuer: https, MinAge: 60, MaxAge: 3600}, []string{"MinAge is less than a second", "MaxAge is less than a second"}},
+		{"times in the wrong unit", jwks.RemoteConfig{Issuer: https, MinAge: 60, MaxAge: 3600}, []string{"MinAge is less than a millisecond", "MaxAge is less than a millisecond"}},
 		{"a floor above the ceiling", jwks.RemoteConfig{Issuer: https, MinAge: 2 * time.Hour}, []string{"MinAge 2h0m0s is more than MaxAge 1h0m0s"}},
 		{"a ceiling above the longest age", jwks.RemoteConfig{Issuer: https, MaxAge: 48 * time.Hour}, []string{"MaxAge 48h0m0s is more than MaxStale 24h0m0s"}},
 		{"everything at once", jwks.RemoteConfig{Issuer: "x", URL: "y", MaxStale: -1, MinAge: 2 * time.Hour}, []string{"URL", "MaxStale", "MinAge"}},

@@ -420,7 +420,7 @@ func TestRotatorConfig(t *testing.T) {
 		{"HS256", jwks.RotatorConfig{Algorithm: "HS256"}, []string{`unsupported Algorithm "HS256"`}},
 		{"none", jwks.RotatorConfig{Algorithm: "none"}, []string{`unsupported Algorithm "none"`}},
 		{"negative times", jwks.RotatorConfig{RotateEvery: -1, MaxAge: -1, TokenLifetime: -1}, []string{"RotateEvery is negative", "MaxAge is negative", "TokenLifetime is negative"}},
-		{"times in the wrong unit", jwks.RotatorConfig{RotateEvery: 90, MaxAge: 300, TokenLifetime: 3600}, []string{"RotateEvery is less than a second", "MaxAge is less than", "TokenLifetime is less than"}},
+		{"times in the wrong unit", jwks.RotatorConfig{RotateEvery: 90, MaxAge: 300, TokenLifetime: 3600}, []string{"RotateEvery is less than a millisecond", "MaxAge is less than", "TokenLifetime is less than"}},
 		{"rotating faster than anybody follows", jwks.RotatorConfig{RotateEvery: 10 * time.Minute}, []string{"RotateEvery 10m0s is less than three times MaxAge 5m0s"}},
 		{"an outside key and a store", jwks.RotatorConfig{Signer: onlySigner{}, Store: new(jwks.MemoryKeyStore)}, []string{"a Signer is held elsewhere"}},
 		{"an outside key of another kind", jwks.RotatorConfig{Algorithm: "RS256", Signer: ecSigner(t)}, []string{`alg "RS256" does not fit the key`}},
