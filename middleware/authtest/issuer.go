@@ -193,6 +193,7 @@ func (iss *Issuer) sign(d *draft, k *key) string {
 			d.header[name] = value
 		}
 	}
+	maps.DeleteFunc(d.header, func(_ string, value any) bool { return value == nil }) // Header(name, nil)
 	head, err := b64JSON(d.header)
 	iss.must(err)
 	body, err := b64JSON(d.claims)

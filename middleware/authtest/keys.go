@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -54,8 +55,10 @@ func newKey(alg, id string, n int) (*key, error) {
 		k.private, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case "EdDSA":
 		_, k.private, err = ed25519.GenerateKey(rand.Reader)
-	default:
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
 		k.private, err = rsaKey(n)
+	default:
+		err = fmt.Errorf("algorithm %q is none that an issuer here has", alg)
 	}
 	return k, err
 }

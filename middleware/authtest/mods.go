@@ -45,12 +45,7 @@ func Claim(name string, value any) Mod { return Mod{func(d *draft) { d.claims[na
 // Header sets a member of the JOSE header; nil leaves it out. alg is written and does not change how the token is
 // signed, see [Algorithm].
 func Header(name string, value any) Mod {
-	return Mod{func(d *draft) {
-		d.header[name] = value
-		if value == nil {
-			delete(d.header, name)
-		}
-	}}
+	return Mod{func(d *draft) { d.header[name] = value }}
 }
 
 // IssuedBy sets iss. Given to [NewIssuer] it names the issuer; given to a token it makes it a forgery.
