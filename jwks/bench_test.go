@@ -1,0 +1,154 @@
+package jwks_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"fmt"
+	"testing"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// twenty is a set of 20 keys.
+func twenty(t testing.TB) (keys []*jwks.Key) {
+	for i := range 20 {
+		keys = append(keys, newKey(t, fmt.Sprint("key-number-", i)))
+	}
+	return keys
+}
+
+// BenchmarkLookup looks keys up in a set of 20. The rows with keyfunc are there to be compared with: ours asks it once for
+// each kid and alg, when a set is taken over.
+func BenchmarkLookup(b *testing.B) {
+	keys := twenty(b)
+	set, err := jwks.NewSet(keys...)
+	require.NoError(b, err)
+	remote := newIssuer(b, keys...).remote(b)
+	rotator := newRotator(b, jwks.RotatorConfig{})
+	require.NoError(b, remote.Ready(context.Background()))
+	ctx := context.Background()
+
+	b.Run("remote", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := remote.Lookup(ctx, "key-number-17", "ES256"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("remote, parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := remote.Lookup(ctx, "key-number-17", "ES256"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+	b.Run("rotator", func(b *testing.B) {
+		kid := kidOf(b, sign(b, rotator))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := rotator.Lookup(ctx, kid, "ES256"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("remote, made-up kid", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := remote.Lookup(ctx, "made up", "ES256"); err == nil {
+				b.Fatal("found")
+			}
+		}
+	})
+	b.Run("keyfunc over our set", func(b *testing.B) {
+		lookup := jwks.SelectUncached(set)
+		b.ReportAllocs()
+		for b.Loop() {
+			if lookup("key-number-17", "ES256") == nil {
+				b.Fatal("not found")
+			}
+		}
+	})
+	b.Run("keyfunc over jwkset", func(b *testing.B) {
+		store := jwkset.NewMemoryStorage()
+		for _, k := range keys {
+			jwk, err := jwkset.NewJWKFromKey(k.Public().(*ecdsa.PublicKey), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: k.ID(), ALG: jwkset.AlgES256}})
+			require.NoError(b, err)
+			require.NoError(b, store.KeyWrite(ctx, jwk))
+		}
+		kf, err := keyfunc.New(keyfunc.Options{Storage: store})
+		require.NoError(b, err)
+		token := &jwt.Token{Header: map[string]any{"kid": "key-number-17", "alg": "ES256"}}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := kf.KeyfuncCtx(ctx)(token); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkCurrent(b *testing.B) {
+	k := newKey(b, "a")
+	for b.Loop() {
+		if !k.Current() {
+			b.Fatal("not current")
+		}
+	}
+}
+
+// BenchmarkParse is what a refresh costs.
+func BenchmarkParse(b *testing.B) {
+	set, err := jwks.NewSet(twenty(b)...)
+	require.NoError(b, err)
+	document, err := set.MarshalJSON()
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := jwks.Parse(document); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	for _, alg := range rotatorAlgorithms {
+		b.Run(alg, func(b *testing.B) {
+			r := newRotator(b, jwks.RotatorConfig{Algorithm: alg})
+			sign(b, r)
+			b.ReportAllocs()
+			for b.Loop() {
+				sign(b, r)
+			}
+		})
+	}
+}
+
+// TestLookupAllocates: finding a key allocates nothing.
+func TestLookupAllocates(t *testing.T) {
+	keys := twenty(t)
+	set, err := jwks.NewSet(keys...)
+	require.NoError(t, err)
+	remote := newIssuer(t, keys...).remote(t)
+	rotator := newRotator(t, jwks.RotatorConfig{})
+	kid := kidOf(t, sign(t, rotator))
+	for name, lookup := range map[string]func() ([]*jwks.Key, error){
+		"set":     func() ([]*jwks.Key, error) { return set.Lookup(context.Background(), "key-number-17", "ES256") },
+		"remote":  func() ([]*jwks.Key, error) { return remote.Lookup(context.Background(), "key-number-17", "ES256") },
+		"rotator": func() ([]*jwks.Key, error) { return rotator.Lookup(context.Background(), kid, "ES256") },
+	} {
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if _, err := lookup(); err != nil {
+				t.Error(err)
+			}
+		}), name)
+	}
+}

@@ -1,0 +1,145 @@
+package jwks_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// The keys of an issuer are found by discovery, when they are first asked for.
+func ExampleNewRemote() {
+	keys, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: "https://issuer.example"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer keys.Close()
+	fmt.Println("fetched:", !keys.Status().FetchedAt.IsZero())
+	// Output: fetched: false
+}
+
+// All that is wrong with a configuration is said at once.
+func ExampleNewRemote_incorrect() {
+	_, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: "http://issuer.example", MinAge: 2 * time.Hour})
+	fmt.Println(err)
+	// Output:
+	// jwks: Issuer "http://issuer.example": http is only for loopback hosts (unless AllowInsecureHTTP)
+	// jwks: MinAge 2h0m0s is more than MaxAge 1h0m0s
+}
+
+// A Rotator signs, and serves the keys that verify what it signs.
+func ExampleNewRotator() {
+	rotator, err := jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: 10 * time.Minute})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	issuer := httptest.NewServer(rotator)
+	defer issuer.Close()
+
+	token, err := rotator.Sign(context.Background(), "at+jwt", jwt.RegisteredClaims{Subject: "alice"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	keys, err := jwks.NewRemote(jwks.RemoteConfig{URL: issuer.URL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer keys.Close()
+	parsed, err := jwt.Parse(token, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		found, err := keys.Lookup(context.Background(), kid, t.Method.Alg())
+		if err != nil {
+			return nil, err
+		}
+		return found[0].Public(), nil
+	}, jwt.WithValidMethods([]string{"ES256"}))
+	fmt.Println(parsed.Header["typ"], parsed.Claims, err)
+	// Output: at+jwt map[sub:alice] <nil>
+}
+
+// With a file the keys outlive a restart, and the processes of one machine share them.
+func ExampleFileKeyStore() {
+	dir, err := os.MkdirTemp("", "keys")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	rotator, err := jwks.NewRotator(jwks.RotatorConfig{Store: jwks.FileKeyStore(filepath.Join(dir, "signing-keys.json"))})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	http.Handle("GET /keys", rotator)
+	fmt.Println(rotator.Ready(context.Background()))
+	// Output: <nil>
+}
+
+// A key set from a file, or from anywhere else.
+func ExampleParse() {
+	keys, err := jwks.Parse([]byte(`{"keys": [
+		{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+		{"kty": "AKP", "alg": "ML-DSA-44", "kid": "b", "pub": "…"}
+	]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, k := range keys.Keys() {
+		fmt.Println("key", k.ID())
+	}
+	for _, s := range keys.Skipped() {
+		fmt.Println("skipped", s.ID, s.Reason)
+	}
+	// Output:
+	// key a
+	// skipped b unsupported kty "AKP"
+}
+
+func ExampleNewSet() {
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	key, err := jwks.NewKey("my-key", "EdDSA", public)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	set, err := jwks.NewSet(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	found, err := set.Lookup(context.Background(), "my-key", "EdDSA")
+	fmt.Println(found[0].ID(), err)
+	_, err = set.Lookup(context.Background(), "my-key", "ES256")
+	fmt.Println(err)
+	// Output:
+	// my-key <nil>
+	// jwks: key not found: key "my-key" does not fit alg "ES256"
+}
+
+// The key of RFC 8037, appendix A.2.
+func ExampleThumbprint() {
+	keys, err := jwks.Parse([]byte(`{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(jwks.Thumbprint(keys.Keys()[0].Public()))
+	// Output: kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k <nil>
+}
