@@ -21,7 +21,8 @@ const (
 	assertionLeeway  = 30 * time.Second
 )
 
-var assertionAlgorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
+// asymmetric are the signature algorithms that the server knows; with a shared secret whoever verifies could sign.
+var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // authenticateAssertion checks private_key_jwt (RFC 7523 section 3): signed by a key of the client, iss and sub its id, aud
 // this server, not expired, and never seen before.
@@ -78,7 +79,7 @@ func (s *Server) checkAssertion(ctx context.Context, c *Client, raw string) erro
 		return all, nil
 	}
 	claims := &jwt.RegisteredClaims{}
-	_, err = jwt.NewParser(jwt.WithValidMethods(assertionAlgorithms), jwt.WithExpirationRequired(), jwt.WithIssuer(c.ID),
+	_, err = jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithExpirationRequired(), jwt.WithIssuer(c.ID),
 		jwt.WithSubject(c.ID), jwt.WithLeeway(assertionLeeway), jwt.WithTimeFunc(s.now), jwt.WithStrictDecoding()).
 		ParseWithClaims(raw, claims, keyfunc)
 	switch {

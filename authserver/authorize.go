@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+const maxNonce = 2048
+
 // authorization is an authorization request that has passed all checks.
 type authorization struct {
 	client      *Client
@@ -63,7 +65,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 // authorizeQuery returns the parameters, whose names and values are UTF-8, of a GET or a form POST.
 func authorizeQuery(w http.ResponseWriter, r *http.Request) (string, error) {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	case http.MethodGet:
 		if len(r.URL.RawQuery) > maxBody {
 			return "", errors.New("authserver: the query is too long")
 		}
@@ -120,6 +122,9 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 			a.state = states[0]
 		}
 		return a, refusal
+	}
+	if len(p.get("nonce")) > maxNonce { // it is kept until the code is exchanged
+		return a, invalidRequest("nonce is too long")
 	}
 	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources
 	return a, s.checkDetails(a, p)
@@ -182,23 +187,13 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 func (s *Server) whoIsIt(w http.ResponseWriter, r *http.Request, a *authorization, query string) (l *Login, done bool, refusal *oauthError) {
 	none := slices.Contains(a.prompt, "none")
 	fresh := slices.Contains(a.prompt, "login") || slices.Contains(a.prompt, "select_account")
-	if s.cfg.Login != nil && !none {
-		l, err := s.cfg.Login(w, r, fresh)
-		switch {
-		case errors.Is(err, ErrAccessDenied):
-			return nil, false, badRequest("access_denied", "the user may not sign in")
-		case err != nil:
-			return nil, false, &oauthError{status: 500, code: "server_error", description: "sign-in failed", cause: err}
-		case l == nil:
-			return nil, true, nil
-		}
-		return l, false, nil
+	if s.cfg.Login != nil {
+		return s.applicationLogin(w, r, a, query, fresh, none)
 	}
-	if in := s.session(r); in != nil && !fresh && s.cfg.Login == nil {
+	if in := s.session(r); in != nil && !fresh {
 		u, err := s.cfg.Users.User(r.Context(), in.Subject)
-		tooOld := a.maxAge >= 0 && s.now().Sub(in.AuthTime) > a.maxAge
 		switch {
-		case err == nil && !tooOld && !in.AuthTime.Before(u.SignInAgainAfter):
+		case err == nil && !s.tooOld(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter):
 			return &Login{Subject: in.Subject, AuthTime: in.AuthTime, SessionID: in.ID, AMR: []string{"pwd"}}, false, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAccessDenied):
 			return nil, false, unavailable(err)
@@ -209,6 +204,11 @@ func (s *Server) whoIsIt(w http.ResponseWriter, r *http.Request, a *authorizatio
 	}
 	s.showLogin(w, r, http.StatusOK, a, query, a.hint, "")
 	return nil, true, nil
+}
+
+// tooOld tells whether max_age asks for a newer sign-in.
+func (s *Server) tooOld(a *authorization, signedIn time.Time) bool {
+	return a.maxAge >= 0 && s.now().Sub(signedIn) > a.maxAge
 }
 
 // newCode writes the grant whose generation 0 is the code.

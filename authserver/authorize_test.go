@@ -165,23 +165,54 @@ func TestNativeClientsMayVaryTheLoopbackPort(t *testing.T) {
 }
 
 func TestOwnLoginFunc(t *testing.T) {
-	signedIn := false
+	var in *authserver.Login
+	var asked []bool
+	back := ""
 	w := newWorld(t, func(w *world) {
 		w.cfg.Login = func(rw http.ResponseWriter, r *http.Request, fresh bool) (*authserver.Login, error) {
-			if !signedIn || fresh {
+			asked = append(asked, fresh)
+			if in == nil || fresh {
+				back = r.URL.String()
 				http.Redirect(rw, r, "/our-login", http.StatusSeeOther)
 				return nil, nil
 			}
-			return &authserver.Login{Subject: "bob-2", SessionID: "s-1", ACR: "gold", AMR: []string{"hwk"}}, nil
+			return in, nil
 		}
 	})
-	r := w.do(httptest.NewRequest("GET", authorizeURL(), nil))
-	assert.Equal(t, "/our-login", r.header.Get("Location"))
-	signedIn = true
-	a := w.answer(w.do(httptest.NewRequest("GET", authorizeURL(), nil)))
+	get := func(target string) reply {
+		asked = nil
+		return w.do(httptest.NewRequest("GET", target, nil))
+	}
+	assert.Equal(t, "/our-login", get(authorizeURL()).header.Get("Location"))
+	none := get(authorizeURL("prompt", "none"))
+	assert.Equal(t, "login_required", w.answer(none).Get("error"), "nobody is disturbed")
+
+	in = &authserver.Login{Subject: "bob-2", AuthTime: w.now(), SessionID: "s-1", ACR: "gold", AMR: []string{"hwk"}}
+	assert.NotEmpty(t, w.answer(get(authorizeURL("prompt", "none"))).Get("code"))
+	a := w.answer(get(issuer + back))
 	_, access := claims(t, w.exchange(a.Get("code")).str("access_token"))
 	assert.Equal(t, "bob-2", access["sub"])
 	assert.Equal(t, "s-1", access["sid"])
 	assert.Equal(t, "gold", access["acr"])
+	assert.Equal(t, []any{"hwk"}, access["amr"])
+
+	assert.Equal(t, "/our-login", get(authorizeURL("prompt", "login")).header.Get("Location"))
+	assert.Equal(t, []bool{true}, asked)
+	assert.NotEmpty(t, w.answer(get(issuer+back)).Get("code"), "coming back is not asked again")
+	w.advance(time.Minute)
+	assert.Equal(t, "/our-login", get(authorizeURL("max_age", "10")).header.Get("Location"))
+	assert.Equal(t, []bool{false, true}, asked)
+
 	assert.Equal(t, http.StatusNotFound, w.form("/login", "username", "alice", "password", "alice").status)
+}
+
+func TestOwnLoginFuncRefuses(t *testing.T) {
+	for err, want := range map[error]string{authserver.ErrAccessDenied: "access_denied", errBroken: "server_error"} {
+		w := newWorld(t, func(w *world) {
+			w.cfg.Login = func(http.ResponseWriter, *http.Request, bool) (*authserver.Login, error) { return nil, err }
+		})
+		r := w.do(httptest.NewRequest("GET", authorizeURL(), nil))
+		assert.Equal(t, want, w.answer(r).Get("error"))
+		assert.NotContains(t, r.header.Get("Location"), "disk", "what broke is for the log")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,6 +59,19 @@ type Client struct {
 	RefreshIdleLifetime  time.Duration  `json:"-"`
 	RefreshGrace         *time.Duration `json:"-"`
 	Rotation             Rotation       `json:"rotation,omitempty"`
+}
+
+// clone returns a copy that shares nothing with c.
+func (c Client) clone() *Client {
+	c.Secrets, c.JWKS = slices.Clone(c.Secrets), slices.Clone(c.JWKS)
+	for _, list := range []*[]string{&c.Grants, &c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scopes, &c.Origins, &c.Serves} {
+		*list = slices.Clone(*list)
+	}
+	if c.RefreshGrace != nil {
+		grace := *c.RefreshGrace
+		c.RefreshGrace = &grace
+	}
+	return &c
 }
 
 // Secret is a client secret at rest: not the secret, but what [HashSecret] made of it.

@@ -7,6 +7,7 @@
 //	cfg.Clients = []authserver.Client{{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, …}}
 //	cfg.Users = users // NewUserList, or your own
 //	srv, err := authserver.New(cfg)
+//	go srv.Run(ctx) // deletes what has expired
 //	http.ListenAndServe(":5000", srv)
 //
 // # What it hands out
@@ -25,6 +26,11 @@
 //
 // Everything that can fail — client, scope, user, signing — is done before the one atomic step of the store. A failed request
 // never spends a token or a code.
+//
+// # Behind a proxy
+//
+// Failed logins are counted by [http.Request].RemoteAddr. A proxy in front has to be trusted to say who the client is, so the
+// application sets RemoteAddr from the proxy's header before it calls the server. The counts are those of one process.
 //
 // # What it does not do
 //

@@ -324,9 +324,6 @@ func claims(t testing.TB, token string) (header, payload map[string]any) {
 // faultyStore lets a test break a store at a chosen moment.
 type faultyStore struct {
 	authserver.Store
-	signer      *flakySigner
-	refuseIssue error // what BeforeIssue returns, for tests that set it so
-
 	mu     sync.Mutex
 	before func(authserver.Step) error // an error: nothing is done
 	after  func(authserver.Step) error // an error: it is done, but nobody learns of it

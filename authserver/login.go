@@ -34,7 +34,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A form that another site filled in would sign the user in as somebody else.
-	if new(http.CrossOriginProtection).Check(r) != nil || !s.checkCSRF(r, p.get("csrf"), query) {
+	if s.sameSite.Check(r) != nil || !s.checkCSRF(r, p.get("csrf"), query) {
 		s.showLogin(w, r, http.StatusForbidden, a, query, p.get("username"), "This form is no longer valid. Please try again.")
 		return
 	}

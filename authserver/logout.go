@@ -20,7 +20,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 	confirmed := false
 	form, err := url.ParseQuery(query)
 	if err == nil && r.Method == http.MethodPost && form.Has("csrf") {
-		if new(http.CrossOriginProtection).Check(r) != nil || !s.checkCSRF(r, form.Get("csrf"), "logout"+form.Get("return")) {
+		if s.sameSite.Check(r) != nil || !s.checkCSRF(r, form.Get("csrf"), "logout"+form.Get("return")) {
 			s.showProblem(w, http.StatusForbidden, "This form is no longer valid.")
 			return
 		}
@@ -97,7 +97,7 @@ func (s *Server) idTokenHint(r *http.Request, hint string) (clientID, sid string
 		return "", ""
 	}
 	claims := jwt.MapClaims{}
-	_, err := jwt.NewParser(jwt.WithValidMethods([]string{s.keys.Algorithm()}), jwt.WithoutClaimsValidation(),
+	_, err := jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithoutClaimsValidation(),
 		jwt.WithStrictDecoding()).ParseWithClaims(hint, claims, func(t *jwt.Token) (any, error) {
 		if t.Header["typ"] != "JWT" { // an access token is no ID token
 			return nil, jwt.ErrTokenUnverifiable

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/bearergate/bearergate/jwks"
 	"github.com/bearergate/bearergate/middleware"
@@ -64,15 +63,6 @@ func TestStockOAuth2ErrorsAreReadable(t *testing.T) {
 	require.ErrorAs(t, err, &retrieve)
 	assert.Equal(t, "invalid_grant", retrieve.ErrorCode)
 	assert.NotEmpty(t, retrieve.ErrorDescription)
-}
-
-func TestStockClientCredentials(t *testing.T) {
-	w := newWorld(t)
-	cfg := &clientcredentials.Config{ClientID: "worker", ClientSecret: "worker secret", TokenURL: issuer + "/token", Scopes: []string{"api1"}}
-	tok, err := cfg.Token(w.stock())
-	require.NoError(t, err)
-	assert.Equal(t, "Bearer", tok.Type())
-	assert.Empty(t, tok.RefreshToken)
 }
 
 // While keys rotate, clients refresh and an API that follows the published key set validates: no token is refused.

@@ -79,7 +79,8 @@ func formAction(uri string) string {
 	if err != nil || u.Scheme == "" {
 		return ""
 	}
-	if (u.Scheme == "http" || u.Scheme == "https") && !strings.ContainsAny(u.Host, " ;,'\"") {
+	// The grammar of the directive has no place for an IPv6 address; then the scheme has to do.
+	if (u.Scheme == "http" || u.Scheme == "https") && !strings.ContainsAny(u.Host, " ;,'\"[") {
 		return u.Scheme + "://" + u.Host
 	}
 	return u.Scheme + ":"

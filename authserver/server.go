@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,7 @@ type Server struct {
 	base     string // the path of the issuer, without a slash at the end
 	secure   bool   // the issuer is https
 	cookies  cookieKeys
+	sameSite *http.CrossOriginProtection
 	throttle *throttle
 	bearer   *middleware.Bearer
 	routes   map[string]http.Handler
@@ -65,13 +68,21 @@ func New(cfg *Config) (*Server, error) {
 	}
 	s.now = func() time.Time { return clock().UTC().Truncate(time.Millisecond) } // as precise as stores are
 	for _, c := range cfg.Clients {
-		s.clients[c.ID] = &c
+		s.clients[c.ID] = c.clone()
+	}
+	s.cfg.Resources = maps.Clone(cfg.Resources)
+	for name, scopes := range s.cfg.Resources {
+		s.cfg.Resources[name] = slices.Clone(scopes)
 	}
 	u, err := url.Parse(cfg.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
+	s.sameSite = http.NewCrossOriginProtection()
+	if err := s.sameSite.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil { // a proxy may have changed the Host header
+		return nil, fmt.Errorf("authserver: issuer: %w", err)
+	}
 	if s.cookies, err = newCookieKeys(cfg.RefreshKeys); err != nil {
 		return nil, err
 	}

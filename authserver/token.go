@@ -157,6 +157,9 @@ func (s *Server) grantCredentials(ctx context.Context, c *Client, p *params) (*T
 	if refusal != nil {
 		return nil, refusal
 	}
+	if len(scopes) == 0 {
+		return nil, invalidScope("the client has no scope")
+	}
 	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
 		return nil, refusal
 	}

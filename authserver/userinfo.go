@@ -13,7 +13,7 @@ import (
 // that wants a token an API can't show here asks for it with the resource parameter.
 func (s *Server) newUserInfo() error {
 	cfg := middleware.NewConfig(s.cfg.Issuer, s.ownAudiences()...)
-	cfg.Keys, cfg.Algorithms = s.keys, []string{s.keys.Algorithm()}
+	cfg.Keys, cfg.Algorithms = s.keys, asymmetric // its own keys, also those of an algorithm that it used before
 	cfg.Profile = middleware.RFC9068
 	cfg.ClockSkew = 0 // it is the same clock
 	cfg.AllowInsecureHTTP = s.cfg.AllowInsecureHTTP

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -35,21 +34,6 @@ type Users interface {
 	// latest claims. ErrNotFound or ErrAccessDenied: nothing is issued any more.
 	User(ctx context.Context, subject string) (*User, error)
 }
-
-// Login says who is signed in in a browser.
-type Login struct {
-	Subject  string
-	AuthTime time.Time
-	// SessionID becomes the claim sid; empty: one is made up for the grant.
-	SessionID string
-	ACR       string
-	AMR       []string
-}
-
-// LoginFunc lets an application bring its own sign-in. It is called by the authorization endpoint. With a Login the flow goes
-// on; with nil and no error the function has answered the request itself, with a page or a redirect to one, from where the
-// browser comes back to r.URL. fresh is true when the client asked for a new sign-in (prompt=login, or max_age has passed).
-type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login, error)
 
 const maxPasswordChecks = 4
 

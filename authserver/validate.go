@@ -59,6 +59,11 @@ func (c *Config) check() error {
 	if !slices.Contains([]Rotation{RotateAlways, RotateNearExpiry, RotateNever}, c.Rotation) {
 		add("Rotation %q is unknown", c.Rotation)
 	}
+	for _, o := range c.Origins {
+		if !validOrigin(o) {
+			add("origin %q is not scheme://host[:port]", o)
+		}
+	}
 	for name, scopes := range c.Resources {
 		if name == "" || strings.Contains(name, "#") {
 			add("resource %q: the name is empty or has a fragment", name)
@@ -172,7 +177,7 @@ func (c *Config) checkClient(cl *Client) []error {
 		}
 	}
 	for _, o := range cl.Origins {
-		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+		if !validOrigin(o) {
 			add("origin %q is not scheme://host[:port]", o)
 		}
 	}
@@ -201,6 +206,12 @@ func (c *Config) checkClient(cl *Client) []error {
 		add("rotation %q is unknown", t.rotation)
 	}
 	return problems
+}
+
+// validOrigin tells whether o is an origin as browsers send it (RFC 6454 section 6.1).
+func validOrigin(o string) bool {
+	u, err := url.Parse(o)
+	return err == nil && u.Scheme != "" && u.Host != "" && o == strings.ToLower(u.Scheme+"://"+u.Host)
 }
 
 func (c *Config) scopeKnown(scope string) bool {
