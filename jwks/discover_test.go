@@ -175,3 +175,37 @@ func TestRemotesAreApart(t *testing.T) {
 		missing(t, rb, jwks.ErrKeyNotFound, "only-a")
 	})
 }
+
+// TestInsecureHTTP is about issuers without https: on this machine, and anywhere if that was said aloud.
+func TestInsecureHTTP(t *testing.T) {
+	for _, row := range []struct {
+		name, issuer, keys string
+		insecure           bool
+		says               string
+	}{
+		{"from loopback to loopback", "http://127.0.0.1:5000", "http://localhost:5000/keys", false, ""},
+		{"from loopback to https", "http://127.0.0.1:5000", "https://keys.example/keys", false, ""},
+		{"from loopback to another host", "http://127.0.0.1:5000", "http://10.0.0.1/keys", false, "http is only for loopback hosts"},
+		{"from host to host, allowed", "http://issuer.internal", "http://keys.internal/keys", true, ""},
+		{"from https to http is never allowed", "https://issuer.example", "http://keys.internal/keys", true, "from https to http"},
+		{"from https to http on this machine neither", "https://issuer.example", "http://127.0.0.1/keys", true, "from https to http"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				document := newIssuer(t, newKey(t, "a")).document
+				s := &site{pages: map[string]http.HandlerFunc{row.keys: page("%s", document),
+					row.issuer + "/.well-known/openid-configuration": page(`{"issuer": %q, "jwks_uri": %q}`, row.issuer, row.keys)}}
+				r, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: row.issuer, AllowInsecureHTTP: row.insecure, Client: &http.Client{Transport: s}})
+				require.NoError(t, err)
+				defer r.Close()
+				if row.says == "" {
+					found(t, r, "a")
+					return
+				}
+				_, err = lookup(r, "a")
+				assert.ErrorIs(t, err, jwks.ErrUnavailable)
+				assert.ErrorContains(t, err, row.says)
+			})
+		})
+	}
+}

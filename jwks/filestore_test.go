@@ -173,7 +173,7 @@ func TestFileKeyStoreProcesses(t *testing.T) {
 	answers := map[string]int{}
 	for range 4 {
 		wg.Go(func() {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestFileKeyStoreProcesses$")
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFileKeyStoreProcesses$")
 			cmd.Env = append(os.Environ(), name+"="+path)
 			out, err := cmd.Output()
 			if assert.NoError(t, err) {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/dsa"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -61,7 +61,7 @@ func TestThumbprint(t *testing.T) {
 		assert.Len(t, got, 43)
 		seen[got] = true
 	}
-	for _, public := range []crypto.PublicKey{nil, "text", []byte("secret"), &dsa.PublicKey{}, (*rsa.PublicKey)(nil), (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{Curve: elliptic.P256()}} {
+	for _, public := range []crypto.PublicKey{nil, "text", []byte("secret"), &ecdh.PublicKey{}, (*rsa.PublicKey)(nil), (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{Curve: elliptic.P256()}} {
 		_, err := jwks.Thumbprint(public)
 		assert.Error(t, err)
 	}
@@ -87,7 +87,7 @@ func TestNewKey(t *testing.T) {
 		{"Ed25519", "Ed25519", ed, ""},
 		{"no key", "", nil, "unsupported key type <nil>"},
 		{"a secret", "", []byte("secret"), "unsupported key type []uint8"},
-		{"a DSA key", "", &dsa.PublicKey{}, "unsupported key type *dsa.PublicKey"},
+		{"an X25519 key", "", &ecdh.PublicKey{}, "unsupported key type *ecdh.PublicKey"},
 		{"an RSA key by value", "", *rsaKey, "unsupported key type rsa.PublicKey"},
 		{"a nil RSA key", "", (*rsa.PublicKey)(nil), "no modulus"},
 		{"an RSA key of 2047 bits", "", &rsa.PublicKey{N: new(big.Int).Rsh(rsaKey.N, 1), E: 65537}, "RSA key of 2047 bits, less than 2048"},

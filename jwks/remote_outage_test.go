@@ -197,6 +197,24 @@ func TestRemoteOutage(t *testing.T) {
 			found(t, r, "a")
 			assert.Empty(t, iss.last().Header.Get("If-None-Match"))
 		}},
+		{"304 for a set that was given up while it was asked for", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			iss.etag = `"v1"`
+			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = time.Hour })
+			found(t, r, "a")
+			iss.set(func() { iss.down = true })
+			at := r.Status().FetchedAt.Add(time.Hour)
+			for time.Until(at) > 0 {
+				// Whichever attempt is under way at that moment gets its answer after it.
+				if time.Until(at) < 30*time.Second {
+					iss.set(func() { iss.down, iss.delay = false, time.Minute })
+				}
+				time.Sleep(time.Second)
+			}
+			iss.set(func() { iss.delay = 0 })
+			time.Sleep(2 * time.Minute)
+			found(t, r, "a")
+		}},
 		{"one broken key among good ones is skipped alone", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			iss.document = append([]byte(`{"keys":[{"kty":"RSA","kid":"x","n":"*","e":"AQAB"},`), iss.document[len(`{"keys":[`):]...)

@@ -137,7 +137,9 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 func (r *Rotator) Algorithm() string { return r.cfg.Algorithm }
 
 // Format implements [fmt.Formatter]: whatever the verb, no key is printed.
-func (r *Rotator) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "jwks.Rotator "+r.cfg.Algorithm) }
+func (r *Rotator) Format(s fmt.State, _ rune) {
+	_, _ = io.WriteString(s, "jwks.Rotator "+r.cfg.Algorithm)
+}
 
 // Ready returns nil when there is a key to sign with; it makes or loads one if need be.
 func (r *Rotator) Ready(ctx context.Context) error {

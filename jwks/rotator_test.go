@@ -375,6 +375,35 @@ func TestRotatorStore(t *testing.T) {
 			assert.ErrorIs(t, err, jwks.ErrUnavailable)
 			assert.ErrorIs(t, err, jwks.ErrConflict)
 		}},
+		{"a node that may only read signs with what is there", func(t *testing.T) {
+			store := &readOnlyStore{}
+			writer := newRotator(t, jwks.RotatorConfig{Store: &store.MemoryKeyStore})
+			kid := kidOf(t, sign(t, writer))
+			reader := newRotator(t, jwks.RotatorConfig{Store: store})
+			assert.Equal(t, kid, kidOf(t, sign(t, reader)))
+			time.Sleep(91 * 24 * time.Hour) // time for a new next key, which the reader cannot make
+			before := store.saves
+			for range 100 {
+				_, err := verify(writer, sign(t, reader))
+				assert.NoError(t, err)
+			}
+			assert.LessOrEqual(t, store.saves-before, 1, "and does not try again for each token")
+			assert.ErrorIs(t, reader.Rotate(context.Background()), errReadOnly)
+		}},
+		{"a caller that goes away does not count as trouble with the store", func(t *testing.T) {
+			store := &flakyStore{}
+			r := newRotator(t, jwks.RotatorConfig{Store: store})
+			sign(t, r)
+			time.Sleep(time.Minute)
+			store.breakWith(context.Canceled)
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			assert.NoError(t, r.Ready(ctx))
+			store.breakWith(nil)
+			before := store.loads()
+			assert.NoError(t, r.Ready(context.Background()))
+			assert.Equal(t, 1, store.loads()-before, "the next caller looks")
+		}},
 		{"a caller waits for the first key only as long as it wants to", func(t *testing.T) {
 			store := &slowStore{release: make(chan struct{})}
 			r := newRotator(t, jwks.RotatorConfig{Store: store})
@@ -399,6 +428,19 @@ func TestRotatorStore(t *testing.T) {
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
+}
+
+// readOnlyStore refuses to be written.
+type readOnlyStore struct {
+	jwks.MemoryKeyStore
+	saves int
+}
+
+var errReadOnly = errors.New("read-only")
+
+func (r *readOnlyStore) SaveKeys(context.Context, []byte, string) error {
+	r.saves++
+	return errReadOnly
 }
 
 type slowStore struct {

@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -45,8 +46,12 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 	now := time.Now()
 	r.call = nil
 	r.url = f.url
-	if r.closed {
+	switch {
+	case r.closed:
 		err = errClosed
+	case err == nil && f.notModified && r.snapshot.Load() == nil:
+		// The set was given up as too old while this was under way. The next request is unconditional.
+		err = errors.New("jwks: the key set is not modified, but too old")
 	}
 	if err != nil {
 		return r.failed(c, f, err, now)

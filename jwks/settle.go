@@ -36,10 +36,12 @@ func (r *Rotator) current(ctx context.Context) (*rotatorView, error) {
 	switch {
 	case err == nil:
 		return fresh, nil
-	case v != nil:
+	case ctx.Err() != nil && v != nil:
+		return v, nil // it is this caller who has gone, not the store: the next one may look
+	case r.view.Load() != nil:
 		// What is here still signs and verifies; the store may be back at the next look.
 		r.cfg.Logger.WarnContext(ctx, "jwks: the key store is not available", "error", err)
-		again := *v
+		again := *r.view.Load()
 		again.recheck = r.cfg.Now().Add(r.reload())
 		r.view.Store(&again)
 		return &again, nil
@@ -83,6 +85,11 @@ func (r *Rotator) settle(ctx context.Context, change func(*rotation, time.Time) 
 			continue
 		}
 		if err != nil {
+			// A node that may only read goes by what is there.
+			if len(s.keys) > 0 {
+				_, err2 := r.adopt(s, version, now)
+				err = errors.Join(err, err2)
+			}
 			return nil, err
 		}
 		// What was saved is read back at once: the version is the store's to say.
