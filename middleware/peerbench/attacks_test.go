@@ -48,6 +48,31 @@ func (t token) forged() bool {
 	return t.reason == middleware.ReasonInvalidSignature || t.name == "a key that the issuer does not have"
 }
 
+// goodTokens are what issuers send, and what a resource server should accept.
+func goodTokens(w *world) []token {
+	exp := w.issuer.Now().Unix() + 300
+	mint := func(name string, mods ...authtest.Mod) token { return token{name: name, text: w.issuer.Token(mods...)} }
+	return []token{
+		mint("RS256", authtest.Algorithm("RS256")),
+		mint("PS256", authtest.Algorithm("PS256")),
+		mint("ES256"),
+		mint("EdDSA", authtest.Algorithm("EdDSA")),
+		mint("no `typ`", authtest.Header("typ", nil)),
+		mint("`typ: at+jwt`, written as `AT+JWT`", authtest.Header("typ", "AT+JWT")),
+		mint("`typ: application/at+jwt` (RFC 9068 §4)", authtest.Header("typ", "application/at+jwt")),
+		mint("no `kid`, and one key in the key set[^nokid]", authtest.Header("kid", nil)),
+		mint("a header member that nobody knows, not critical", authtest.Header("x-tenant", "t1")),
+		mint("`jku` in the header, to be ignored", authtest.Header("jku", "https://issuer.test/jwks.json")),
+		mint("`aud` is an array, ours the second", authtest.Audience("https://issuer.test/userinfo", "api1")),
+		mint("`exp` with decimals (RFC 7519 §2)", authtest.Claim("exp", json.RawMessage(strconv.FormatInt(exp, 10)+".5"))),
+		mint("`exp` with an exponent", authtest.Claim("exp", json.RawMessage(strconv.FormatInt(exp, 10)+"00e-2"))),
+		mint("no `nbf`, no `iat`, no `jti`[^nbf]", authtest.Without("nbf"), authtest.Without("iat"), authtest.Without("jti")),
+		mint("expired 30 s ago: clocks differ[^skew]", authtest.Claim("exp", exp-330), authtest.Claim("iat", exp-600), authtest.Claim("nbf", exp-600)),
+		mint("issued in 30 s: clocks differ[^skew]", authtest.Claim("iat", exp-270), authtest.Claim("nbf", exp-270)),
+		mint("12 KiB of groups", authtest.Claim("groups", strings.Split(strings.Repeat("0123456789abcdef0123456789abcdef ", 265), " "))),
+	}
+}
+
 // openQuestions are tokens that a resource server can't tell from good ones without asking somebody, or that it may well
 // accept: nothing to be proud of, and nothing to be ashamed of, as long as it is known.
 func openQuestions(w *world) []token {

@@ -84,8 +84,12 @@ func answers() []behaviour {
 				authtest.IssuedBy(`zxcv", error="`), authtest.Audience(`zxcv", error="`), authtest.Header("alg", `zxcv", error="`),
 				authtest.Header("kid", `zxcv", error="`), authtest.Header("typ", `zxcv", error="`), authtest.Claim("exp", `zxcv", error="`),
 			} {
-				if r := w.send(w.issuer.Token(mod)); strings.Contains(fmt.Sprint(r.Header, body(r)), "zxcv") {
-					return "yes"
+				r := w.send(w.issuer.Token(mod))
+				switch {
+				case strings.Contains(fmt.Sprint(r.Header), "zxcv"):
+					return "in a header"
+				case strings.Contains(body(r), "zxcv"):
+					return "in the body"
 				}
 			}
 			return "no"

@@ -37,7 +37,8 @@ func TestTableIsCurrent(t *testing.T) {
 	require.NoError(t, tmpl.Execute(&doc, map[string]string{
 		"Versions":      versions(t),
 		"BadTokens":     attackTable(t),
-		"OpenQuestions": openTable(t),
+		"GoodTokens":    plainTable(t, goodTokens),
+		"OpenQuestions": plainTable(t, openQuestions),
 		"Answers":       behaviourTable(t, answers(), func(p Peer) bool { return p.Answers }),
 		"Keys":          behaviourTable(t, keyRows(), func(p Peer) bool { return p.KeySet }),
 	}))
@@ -59,6 +60,14 @@ func TestBearergateRefusesEveryBadToken(t *testing.T) {
 	require.NotEmpty(t, tokens)
 	for i, tok := range tokens {
 		assert.Contains(t, []string{"400", "401"}, cells[i], tok.name)
+	}
+}
+
+// Every good token is accepted by this project.
+func TestBearergateAcceptsEveryGoodToken(t *testing.T) {
+	tokens, cells := present(t, Peers()[0], goodTokens)
+	for i, tok := range tokens {
+		assert.Equal(t, accepted, cells[i], tok.name)
 	}
 }
 
@@ -95,9 +104,9 @@ func attackTable(t *testing.T) string {
 	return markdown(rows)
 }
 
-// openTable presents the tokens about which opinions may differ.
-func openTable(t *testing.T) string {
-	tokens, columns := presentAll(t, openQuestions)
+// plainTable presents tokens to all peers, without judging.
+func plainTable(t *testing.T, mint func(*world) []token) string {
+	tokens, columns := presentAll(t, mint)
 	head := []string{"token"}
 	for _, peer := range Peers() {
 		head = append(head, peer.Name)
