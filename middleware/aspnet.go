@@ -40,9 +40,4 @@ func aspnetWords(v *verdict, c *claimSet) string {
 	return ""
 }
 
-func aspnetTime(t time.Time) string {
-	if t.IsZero() {
-		return "(null)"
-	}
-	return t.UTC().Format(aspnetDate)
-}
+func aspnetTime(t time.Time) string { return t.UTC().Format(aspnetDate) }

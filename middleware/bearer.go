@@ -95,7 +95,7 @@ func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	tok, fromQuery, err := b.check(r, rt)
 	switch {
 	case err == nil:
-	case rt == nil && cfg.Optional && err == errNoToken:
+	case rt == nil && cfg.Optional && errors.Is(err, errNoToken):
 		next.ServeHTTP(w, r)
 		return
 	default:

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
@@ -102,7 +103,7 @@ func (c *claimSet) parse(text string) error {
 		}
 		return nil
 	})
-	if err == errJSON {
+	if errors.Is(err, errJSON) {
 		return refuse(verdictPayload)
 	}
 	return err

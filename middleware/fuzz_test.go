@@ -241,17 +241,40 @@ func FuzzJSON(f *testing.F) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !middleware.ScanObject(text) {
+		members, ok := middleware.ScanObject(text)
+		if !ok {
 			return
 		}
 		if err := strictJSON([]byte(text)); err != nil {
 			t.Fatalf("accepted what encoding/json refuses (%v): %q", err, text)
 		}
+		var same map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &same); err != nil || len(same) != len(members) {
+			t.Fatalf("%d members, not %d: %q", len(members), len(same), text)
+		}
+		for name, raw := range same {
+			want := string(raw)
+			if raw[0] == '"' {
+				_ = json.Unmarshal(raw, &want)
+			}
+			if got, there := members[name]; !there || got != want {
+				t.Fatalf("%q is %q, not %q", name, got, want)
+			}
+			if got, there := middleware.Find(text, pointer(name)); !there || got != string(raw) {
+				t.Fatalf("%q leads to %q, not %q", pointer(name), got, raw)
+			}
+		}
 	})
+}
+
+// pointer is the JSON Pointer to a member of the outermost object (RFC 6901 §3).
+func pointer(name string) string {
+	return "/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
 var payloadSeeds = []string{
 	`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":{"b":[1,2,{"c":null}]}}`, `{"a":"\u00e9\ud83d\ude00"}`, `{"a":"\ud83d"}`, `{"\u0061":1,"a":2}`,
 	`{"a":-0.5e+10}`, `{"a":01}`, `{"a":1e400}`, `{"a":1}x`, " {\n} ", `{"a":tru}`, `{"a":[1,]}`, `{,}`, `{"a"}`, "{\"a\":\"\x00\"}", "\ufeff{}",
+	`{"a":"\"\\\/\b\f\n\r\t\u0041"}`, `{"a":"\`, `{"a":"\u12`, `{"a":"\uABcd\u00Ff"}`, `{"a/b~c":1,"":2}`,
 	`{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, `{"` + strings.Repeat("a", 40) + `":1}`,
 }

@@ -1,6 +1,9 @@
 package middleware
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // maxKeyID bounds kid: it is looked up, logged and remembered by key sources.
 const maxKeyID = 256
@@ -38,7 +41,7 @@ func (h *header) parse(text string) error {
 		}
 		return nil
 	})
-	if err == errJSON || err == nil && h.alg == "" {
+	if errors.Is(err, errJSON) || err == nil && h.alg == "" {
 		return refuse(verdictHeader)
 	}
 	return err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
@@ -56,5 +58,13 @@ var checkPolicies = []policy{
 	{"Check is not asked about an expired token", neverAsked, mint(authtest.Expired), 401, "expired", invalid(expired)},
 	{"Check is not asked about a forged token", neverAsked, segment(2, to(zeros(64))), 401, "invalid_signature", invalid(wrongSigning)},
 	{"Check is not asked about a token that lacks a required claim", all(neverAsked, required("tenant")), mint(), 401, "missing_claim", invalid(missing)},
+	{"Check asks another validator, which refuses", func(w *world) {
+		v, err := middleware.NewValidator(w.other.Config())
+		require.NoError(w.t, err)
+		w.cfg.Check = func(ctx context.Context, _ *middleware.Token) error {
+			_, err := v.Validate(ctx, w.other.Token(authtest.Expired))
+			return err
+		}
+	}, mint(), 401, "refused_by_check", invalid(refusedByCheck)},
 	{"Check knows the keys to be unavailable", check(fmt.Errorf("x: %w", middleware.ErrKeysUnavailable)), mint(), 503, "keys_unavailable", nothing},
 }

@@ -22,15 +22,10 @@ type problem struct {
 }
 
 func (p *problem) Error() string {
-	if p.where == "" {
-		return "middleware: config: " + p.err.Error()
-	}
 	return "middleware: config: " + p.where + ": " + p.err.Error()
 }
 
 func (p *problem) Unwrap() error { return p.err }
-
-func quoteForHumans(s string) string { return strconv.Quote(s) }
 
 // clone copies c deeply and fills in what nil stands for.
 func (c *Config) clone() Config {

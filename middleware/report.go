@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 )
 
@@ -21,7 +22,7 @@ func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err erro
 		return
 	}
 	level := slog.LevelDebug
-	if r, ok := err.(*refusal); ok && r.verdict.suspicious || c.skipped != nil && err == nil {
+	if r := (*refusal)(nil); errors.As(err, &r) && r.verdict.suspicious || c.skipped != nil && err == nil {
 		level = slog.LevelWarn
 	}
 	if !v.cfg.Logger.Enabled(ctx, level) {
@@ -31,7 +32,7 @@ func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err erro
 	switch {
 	case err == nil:
 		text = "access token accepted without Check"
-	case err == errNoToken:
+	case errors.Is(err, errNoToken):
 		text = "no access token"
 	}
 	attrs := []slog.Attr{slog.String("reason", e.Reason), slog.String("error", e.Err.Error())}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/bearergate/bearergate/jwks"
@@ -125,7 +126,7 @@ func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 		Logger:            v.cfg.Logger,
 	})
 	if err != nil {
-		return nil, &problem{"issuer " + quoteForHumans(terms.Name), err}
+		return nil, &problem{"issuer " + strconv.Quote(terms.Name), err}
 	}
 	iss.Keys = remote
 	v.closers = append(v.closers, remote)
