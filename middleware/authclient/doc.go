@@ -43,7 +43,8 @@
 // # Several processes
 //
 // Processes that share one session share a [Store], such as [NewFileStore]. Each refresh takes the store's lock and reads
-// it again first, so that what another process has already refreshed is used and not refreshed again.
+// it again first, so that what another process has already refreshed is used and not refreshed again. A sign-in that one
+// process stores with [Transport.SetToken] ends the state after [ErrSessionEnded] in the others too, within a second.
 //
 // # RoundTripper or Do
 //

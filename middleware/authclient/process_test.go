@@ -2,6 +2,7 @@ package authclient_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,9 +47,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	callers        = 4
-	callsPerCaller = 25
-	usesPerToken   = 40
+	callers = 4 // in each process
+	rounds  = 25
 )
 
 // callInParallel calls the API at base, with the session in the file path. All calls must succeed.
@@ -64,54 +65,79 @@ func callInParallel(base, path string) error {
 	errs := make(chan error, callers)
 	for range callers {
 		go func() {
-			for range callsPerCaller {
-				status, err := do(ctx, rt, http.MethodPost, base+"/orders", strings.NewReader("{}"))
-				if err != nil || status != 200 {
-					errs <- fmt.Errorf("status %d, %w", status, err)
+			for round := range rounds {
+				status, err := do(ctx, rt, http.MethodPost, fmt.Sprintf("%s/rounds/%d", base, round), strings.NewReader("{}"))
+				if err == nil && status != http.StatusOK {
+					err = fmt.Errorf("status %d", status)
+				}
+				if err != nil {
+					errs <- fmt.Errorf("round %d: %w", round, err)
 					return
 				}
 			}
 			errs <- nil
 		}()
 	}
+	var all error
 	for range callers {
-		if err := <-errs; err != nil {
-			return err
-		}
+		all = errors.Join(all, <-errs)
 	}
-	return nil
+	return all
 }
 
-// Two processes on one file, against a server without any grace: a refresh token that is presented twice ends the session.
-// Each access token is good for so many calls.
+// roundsServer is an API and an authorization server. With the first request of each round the access token there is is no longer
+// good; the answers to a round are given when all callers have got through. There is no grace at all: a refresh token that is
+// presented twice ends the session.
+type roundsServer struct {
+	mu                  sync.Mutex
+	round, arrived      int
+	full                chan struct{} // closed when all have arrived
+	generation, oldest  int           // of the last access token, and of the oldest that is good
+	refreshes, refusals int           // of refresh tokens
+}
+
+func (s *roundsServer) call(rw http.ResponseWriter, r *http.Request) {
+	round, _ := strconv.Atoi(r.PathValue("round"))
+	s.mu.Lock()
+	if round != s.round {
+		s.round, s.arrived, s.full, s.oldest = round, 0, make(chan struct{}), s.generation+1
+	}
+	if r.Header.Get("Authorization") != fmt.Sprintf("Bearer at-%d", s.generation) || s.generation < s.oldest {
+		s.mu.Unlock()
+		rw.Header().Set("WWW-Authenticate", invalidToken)
+		rw.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	full := s.full
+	if s.arrived++; s.arrived == 2*callers {
+		close(full)
+	}
+	s.mu.Unlock()
+	select {
+	case <-full:
+	case <-r.Context().Done():
+	}
+}
+
+func (s *roundsServer) token(rw http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refreshes++
+	if r.PostFormValue("refresh_token") != fmt.Sprintf("rt-%d", s.generation) {
+		s.refusals++
+		rw.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(rw, `{"error":"invalid_grant"}`)
+		return
+	}
+	s.generation++
+	_, _ = fmt.Fprintf(rw, `{"access_token":"at-%d","token_type":"Bearer","expires_in":3600,"refresh_token":"rt-%[1]d"}`, s.generation)
+}
+
 func TestTwoProcessesOnOneFile(t *testing.T) {
-	var mu sync.Mutex
-	generation, uses, presented, refused := 1, 0, 0, 0
+	s := &roundsServer{round: -1, generation: 1}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /orders", func(rw http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		if r.Header.Get("Authorization") != fmt.Sprintf("Bearer at-%d", generation) || uses == usesPerToken {
-			rw.Header().Set("WWW-Authenticate", invalidToken)
-			rw.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		uses++
-	})
-	mux.HandleFunc("POST /token", func(rw http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		presented++
-		if r.PostFormValue("refresh_token") != fmt.Sprintf("rt-%d", generation) {
-			refused++
-			rw.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(rw, `{"error":"invalid_grant"}`)
-			return
-		}
-		generation++
-		uses = 0
-		_, _ = fmt.Fprintf(rw, `{"access_token":"at-%d","token_type":"Bearer","expires_in":3600,"refresh_token":"rt-%[1]d"}`, generation)
-	})
+	mux.HandleFunc("POST /rounds/{round}", s.call)
+	mux.HandleFunc("POST /token", s.token)
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
@@ -130,12 +156,11 @@ func TestTwoProcessesOnOneFile(t *testing.T) {
 	}
 	wg.Wait()
 
-	calls := 2 * callers * callsPerCaller
-	assert.Zero(t, refused, "no refresh token was presented twice")
-	assert.Equal(t, calls/usesPerToken-1, presented, "each token was used up before the next was fetched")
+	assert.Zero(t, s.refusals, "no refresh token was presented twice")
+	assert.Equal(t, rounds, s.refreshes, "one in each round, by one of the two")
 	stored, err := store.Load(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, fmt.Sprintf("at-%d", generation), stored.AccessToken)
+	assert.Equal(t, fmt.Sprintf("at-%d", rounds+1), stored.AccessToken)
 }
 
 // process is this test binary, doing what args say.

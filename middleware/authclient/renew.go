@@ -38,22 +38,24 @@ func (s *session) renew(ctx context.Context, f *flight) (*oauth2.Token, error) {
 	}
 
 	from, stored := f.from, (*oauth2.Token)(nil)
-	if loaded := s.load(ctx); s.newer(loaded, from) {
+	loaded := s.load(ctx)
+	newer := s.newer(loaded, from)
+	s.remember(loaded)
+	if newer {
 		from, stored = loaded, loaded
 		if s.good(stored) {
-			return s.adopt(stored), nil
+			return stored, nil
 		}
 	}
-	s.remember(stored)
 	next, err := s.request(ctx, from)
 	if isInvalidGrant(err) {
 		// Perhaps it was spent by a process that does not see our lock.
 		if again := s.load(ctx); again != nil && again.RefreshToken != "" && again.RefreshToken != from.RefreshToken {
 			from, stored = again, again
+			s.remember(again)
 			if s.good(stored) {
-				return s.adopt(stored), nil
+				return stored, nil
 			}
-			s.remember(stored)
 			next, err = s.request(ctx, from)
 		}
 	}
@@ -65,6 +67,37 @@ func (s *session) renew(ctx context.Context, f *flight) (*oauth2.Token, error) {
 	}
 	s.persist(ctx, f, next)
 	return next, nil
+}
+
+// adoptFromStore puts the token that another process has stored meanwhile in the place of used, which we may not refresh any
+// more, and reports whether there was one. It asks no authorization server. The store is read once in interval.
+func (s *session) adoptFromStore(ctx context.Context, used *held, interval time.Duration) bool {
+	now := s.cfg.Now()
+	s.mu.Lock()
+	look := s.cfg.shared && (interval == 0 || now.Sub(s.looked).Abs() >= interval)
+	if look {
+		s.looked = now
+	}
+	s.mu.Unlock()
+	if !look {
+		return false
+	}
+	var from *oauth2.Token
+	if used != nil {
+		from = used.token
+	}
+	stored := s.load(ctx)
+	if !s.newer(stored, from) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == used {
+		s.held = newHeld(cloneToken(stored), s.cfg.Margin, now)
+		s.synced = stored.AccessToken
+		s.ended, s.failures, s.retryAt, s.lastErr = nil, 0, time.Time{}, nil
+	}
+	return true
 }
 
 // request asks the authorization server for the successor of from.
@@ -91,9 +124,7 @@ func (s *session) newer(stored, from *oauth2.Token) bool {
 	switch {
 	case stored == nil:
 		return false
-	case from == nil:
-		return true
-	case stored.AccessToken == from.AccessToken:
+	case from != nil && stored.AccessToken == from.AccessToken:
 		return false
 	}
 	s.mu.Lock()
@@ -103,7 +134,7 @@ func (s *session) newer(stored, from *oauth2.Token) bool {
 		return stored.AccessToken != synced // somebody has written since we last did
 	}
 	// The store was not looked at before: it may have the past of this session, its future or another one.
-	return !from.Expiry.IsZero() && stored.Expiry.After(from.Expiry)
+	return from == nil || !from.Expiry.IsZero() && stored.Expiry.After(from.Expiry)
 }
 
 // load returns the stored token, nil if there is none that could be sent.
@@ -116,7 +147,7 @@ func (s *session) load(ctx context.Context) *oauth2.Token {
 		s.persistFailed("load", err)
 		return nil
 	}
-	return token
+	return cloneToken(token)
 }
 
 // persist saves next, with which the session goes on even if that fails.
@@ -147,11 +178,6 @@ func (s *session) store(ctx context.Context, token *oauth2.Token) error {
 	}
 	s.remember(token)
 	return nil
-}
-
-func (s *session) adopt(stored *oauth2.Token) *oauth2.Token {
-	s.remember(stored)
-	return cloneToken(stored)
 }
 
 // remember notes that the store has token, as far as we know.

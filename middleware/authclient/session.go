@@ -23,8 +23,9 @@ type session struct {
 	epoch    int     // counts the sign-ins
 	failures int     // refreshes that failed one after the other
 	retryAt  time.Time
-	lastErr  error  // of the last failure
-	synced   string // the access token last seen in or saved to the store
+	lastErr  error     // of the last failure
+	synced   string    // the access token last seen in or saved to the store
+	looked   time.Time // when adoptFromStore last read it
 }
 
 // flight is one refresh, and what those who wait for it get. The result is written before done is closed.
@@ -55,7 +56,10 @@ func (s *session) usable(ctx context.Context) (*held, error) {
 	refused := h != nil && len(h.spoiltBy) > 0
 	s.mu.Unlock()
 	if ended != nil {
-		return nil, ended
+		if !s.adoptFromStore(ctx, h, time.Second) {
+			return nil, ended
+		}
+		return s.usable(ctx)
 	}
 	if fresh {
 		return h, nil
@@ -92,7 +96,10 @@ func (s *session) replace(ctx context.Context, used *held, origin string) (*held
 	suppressed := s.held == used && (used.token.RefreshToken == "" || !used.mayRenew(origin))
 	s.mu.Unlock()
 	if suppressed {
-		return nil, errSuppressed
+		if !s.adoptFromStore(ctx, used, 0) {
+			return nil, errSuppressed
+		}
+		return s.usable(ctx)
 	}
 	next, err := s.refresh(ctx, used, origin)
 	if err == nil && next.token.AccessToken == used.token.AccessToken {

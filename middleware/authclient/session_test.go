@@ -213,7 +213,13 @@ func TestSetTokenOvertakesARefresh(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(func(*http.Request) (*http.Response, error) { time.Sleep(3 * time.Second); return nil, nil })
 		store := authclient.NewMemoryStore()
-		rt := w.transport(t, func(c *authclient.Config) { c.Store = store })
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Store = store
+			c.Save = func(context.Context, *oauth2.Token) error {
+				assert.Fail(t, "the session that is over is not saved")
+				return nil
+			}
+		})
 		time.Sleep(time.Hour)
 		var wg sync.WaitGroup
 		wg.Go(func() {

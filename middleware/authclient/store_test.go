@@ -246,6 +246,96 @@ func TestSharedStore(t *testing.T) {
 	}
 }
 
+// A sign-in in one process is one in all; until then each of them asks the authorization server once.
+func TestSignInElsewhereEndsErrSessionEnded(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		given   bool // the token, to New
+		expired bool // the new token, when it is found: it is refreshed first
+		sent    string
+	}{{"given a token", true, false, "at-new"}, {"from the store", false, false, "at-new"}, {"found late", true, true, "at-2"}} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
+				loads := 0
+				store := &hookedStore{MemoryStore: authclient.NewMemoryStore()}
+				store.load = func() (*oauth2.Token, error) { loads++; return store.MemoryStore.Load(t.Context()) }
+				cfg := w.config()
+				cfg.Store = store
+				ended := 0
+				cfg.OnSessionEnded = func(error) { ended++ }
+				token := w.signIn()
+				require.NoError(t, store.Save(t.Context(), token))
+				if !row.given {
+					token = nil
+				}
+				rt, err := authclient.New(cfg, token)
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				for range 100 {
+					_, err := tryGet(t.Context(), rt)
+					require.ErrorIs(t, err, authclient.ErrSessionEnded)
+				}
+				assert.Equal(t, 1, w.refreshed())
+				assert.LessOrEqual(t, loads, 3, "the store is not read for each call that fails")
+
+				w.expiry["at-new"] = time.Now().Add(time.Hour)
+				require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-new", RefreshToken: "rt-1", Expiry: w.expiry["at-new"]}))
+				time.Sleep(time.Second)
+				if row.expired {
+					time.Sleep(time.Hour)
+				}
+				assert.Equal(t, 200, get(t, rt))
+				assert.Equal(t, []string{row.sent}, w.sent())
+				assert.Equal(t, 1, ended)
+			})
+		})
+	}
+}
+
+// An API that refuses new tokens is heard no more; what another process has brought meanwhile is tried all the same.
+func TestTokenFromElsewhereForAnAPIThatRefusedOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		store := authclient.NewMemoryStore()
+		rt := w.transport(t, func(c *authclient.Config) { c.Store = store })
+		w.api = func(r *http.Request) *http.Response {
+			if r.Header.Get("Authorization") == "Bearer at-new" {
+				return response(200, "")
+			}
+			return response(401, "", "WWW-Authenticate", invalidToken)
+		}
+		assert.Equal(t, 401, get(t, rt))
+		assert.Equal(t, 401, get(t, rt))
+		require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-new", Expiry: time.Now().Add(time.Minute)}))
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-2", "at-2", "at-2", "at-new"}, w.sent())
+		assert.Equal(t, 1, w.refreshed())
+	})
+}
+
+// A refresh token is spent however long the answer took, so there is always time to save its successor.
+func TestSavingHasATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(
+			func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() },
+			func(*http.Request) (*http.Response, error) { time.Sleep(24 * time.Second); return nil, nil })
+		saved := false
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Save = func(ctx context.Context, _ *oauth2.Token) error {
+				time.Sleep(4 * time.Second)
+				saved = ctx.Err() == nil
+				return ctx.Err()
+			}
+		})
+		_, err := rt.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.True(t, saved)
+	})
+}
+
 // A process that does not honour the lock has spent the refresh token: after invalid_grant the store is read once more.
 func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
 	for _, row := range []struct {
@@ -353,6 +443,28 @@ func TestGivenTokenAndStoredToken(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Without expiries nobody can say which of two tokens is newer, but what is written after we have looked is.
+func TestTokensOfUnknownLifetimeInTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(noAnswer, noAnswer)
+		store := authclient.NewMemoryStore()
+		require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-old", RefreshToken: "rt-old"}))
+		cfg := w.config()
+		cfg.Store = store
+		rt, err := authclient.New(cfg, &oauth2.Token{AccessToken: "at-1", RefreshToken: "rt-1"})
+		require.NoError(t, err)
+		assert.Equal(t, 401, get(t, rt), "what was stored before is not taken")
+		assert.Equal(t, "rt-1", w.forms[0].Get("refresh_token"))
+		require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-new", RefreshToken: "rt-new"}))
+		w.expiry["at-new"] = time.Now().Add(time.Hour)
+		time.Sleep(time.Second)
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-1", "at-new"}, w.sent())
+		assert.Equal(t, 2, w.refreshed())
+	})
 }
 
 func TestFileStoreKeepsAToken(t *testing.T) {
