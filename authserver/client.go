@@ -39,7 +39,8 @@ type Client struct {
 	// Grants: authorization_code, refresh_token, client_credentials.
 	Grants []string `json:"grant_types"`
 	// RedirectURIs are compared byte by byte. Native additionally lets the port of http://127.0.0.1, http://[::1] and
-	// http://localhost URIs vary (RFC 8252 section 7.3).
+	// http://localhost URIs vary (RFC 8252 section 7.3). There is no consent page: another program on the same machine can pose
+	// as a native client while its user is signed in (RFC 8252 section 8.6).
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	Native                 bool     `json:"native,omitempty"`

@@ -1,9 +1,11 @@
 package authserver_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -268,5 +270,59 @@ func TestIssueTokens(t *testing.T) {
 	} {
 		_, err := w.srv.IssueTokens(t.Context(), req)
 		assert.ErrorIs(t, err, authserver.ErrAccessDenied, name)
+	}
+}
+
+func TestIssueTokensWhenTheApplicationRefuses(t *testing.T) {
+	w := newWorld(t, func(w *world) {
+		w.cfg.BeforeIssue = func(context.Context, *authserver.Issuance) error { return w.refuseIssue }
+	})
+	req := authserver.IssueRequest{ClientID: "spa", Subject: "bob-2", EndOthers: true}
+	old, err := w.srv.IssueTokens(t.Context(), req)
+	require.NoError(t, err)
+	for _, refuse := range []error{authserver.ErrAccessDenied, errBroken} {
+		w.refuseIssue = refuse
+		_, err := w.srv.IssueTokens(t.Context(), req)
+		assert.ErrorIs(t, err, refuse)
+	}
+	assert.True(t, w.row(old.RefreshToken).RevokedAt.IsZero(), "the others are ended only once the new one is there")
+}
+
+func TestUserInfoByOtherMethods(t *testing.T) {
+	r := newWorld(t).do(httptest.NewRequest("DELETE", issuer+"/userinfo", nil))
+	assert.Equal(t, http.StatusMethodNotAllowed, r.status)
+	assert.Equal(t, "GET, POST", r.header.Get("Allow"))
+}
+
+// An issuer with a path, and one on plain http: pages and cookies stay below it.
+func TestIssuersOfOtherForms(t *testing.T) {
+	for _, row := range []struct{ issuer, cookie, path string }{
+		{"https://login.example/t/one", "__Secure-bearergate-session", "Path=/t/one;"},
+		{"http://localhost:5000/", "bearergate-session", "Path=/;"},
+	} {
+		w := newWorld(t, func(w *world) { w.cfg.Issuer = row.issuer })
+		base := strings.TrimSuffix(row.issuer, "/")
+		target := strings.Replace(authorizeURL(), issuer, base, 1)
+		b := w.browser()
+		page := b.do(httptest.NewRequest("GET", target, nil))
+		require.Equal(t, http.StatusOK, page.status, row.issuer)
+		fields := []string{"username", "alice", "password", "alice"}
+		for _, h := range hidden.FindAllStringSubmatch(page.body, -1) {
+			fields = append(fields, h[1], h[2])
+		}
+		form := formRequest("", fields...)
+		u, err := url.Parse(base)
+		require.NoError(t, err)
+		form.URL, err = u.Parse(action.FindStringSubmatch(page.body)[1])
+		require.NoError(t, err)
+		form.Host, form.RequestURI = u.Host, ""
+		in := b.do(form)
+		require.Equal(t, http.StatusSeeOther, in.status, in.body)
+		cookie := strings.Join(in.header.Values("Set-Cookie"), "\n")
+		assert.Contains(t, cookie, row.cookie+"=")
+		assert.Contains(t, cookie+";", row.path)
+		next, err := u.Parse(in.header.Get("Location"))
+		require.NoError(t, err)
+		assert.Equal(t, row.issuer, w.answer(b.do(httptest.NewRequest("GET", next.String(), nil))).Get("iss"))
 	}
 }

@@ -23,11 +23,14 @@ const (
 )
 
 // opaqueKind keeps codes and refresh tokens apart: neither verifies as the other.
-type opaqueKind struct{ prefix, label string }
+type opaqueKind struct {
+	prefix, label string
+	forged        string // the event that tells of one that the server did not make
+}
 
 var (
-	refreshToken = opaqueKind{"rt1_", "rt/v1"}
-	codeToken    = opaqueKind{"ac1_", "ac/v1"}
+	refreshToken = opaqueKind{"rt1_", "rt/v1", "refresh.forged"}
+	codeToken    = opaqueKind{"ac1_", "ac/v1", "code.forged"}
 )
 
 // opaque is a token taken apart; nothing of it is authenticated before keyring.verify.

@@ -112,7 +112,7 @@ func (s *Server) presented(ctx context.Context, kind opaqueKind, token string) (
 		return o, Grant{}, unavailable(err)
 	}
 	if !s.ring.verify(kind, &o, &g) {
-		s.event(ctx, Event{Kind: "refresh.forged", ClientID: g.ClientID, GrantID: g.ID, Generation: o.gen, Current: g.Generation})
+		s.event(ctx, Event{Kind: kind.forged, ClientID: g.ClientID, GrantID: g.ID, Generation: o.gen, Current: g.Generation})
 		return o, Grant{}, refusal
 	}
 	return o, g, nil

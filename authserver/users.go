@@ -46,7 +46,8 @@ type UserList struct {
 	slots     chan struct{} // bounds how many passwords are checked at once: each takes 19 MiB
 }
 
-// NewUserList returns a list of the given users. Each needs a Subject, a Username and a PasswordHash, the first two unique.
+// NewUserList returns a list of the given users. Each needs a Subject, a Username and a PasswordHash, the first two unique. The
+// hashes should be of one kind and cost: unknown names take as long as the first user's.
 func NewUserList(users ...User) (*UserList, error) {
 	l := &UserList{byName: map[string]*User{}, bySubject: map[string]*User{}, slots: make(chan struct{}, maxPasswordChecks)}
 	if len(users) > 0 {
