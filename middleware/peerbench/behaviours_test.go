@@ -116,6 +116,30 @@ func keyRows() []behaviour {
 			w.issuer.Outage(false)
 			return w.until(func() bool { return w.accepts(w.issuer.Token()) })
 		}},
+		{name: "… after it was down for 10 minutes and a request came every second[^backoff]", cold: true, ask: func(w *world, peer Peer) string {
+			w.issuer.Outage(true)
+			if err := w.start(w.ctx, peer); err != nil {
+				return "–"
+			}
+			for range 600 {
+				w.send(w.issuer.Token())
+				w.pass(time.Second)
+			}
+			w.issuer.Outage(false)
+			return w.until(func() bool { return w.accepts(w.issuer.Token()) })
+		}},
+		{name: "requests to the issuer in these 10 minutes", cold: true, ask: func(w *world, peer Peer) string {
+			w.issuer.Outage(true)
+			if err := w.start(w.ctx, peer); err != nil {
+				return "–"
+			}
+			return strconv.Itoa(w.countAll(func() {
+				for range 600 {
+					w.send(w.issuer.Token())
+					w.pass(time.Second)
+				}
+			}))
+		}},
 		{name: "the issuer is down for 2 hours; a token of a known key", ask: func(w *world, peer Peer) string {
 			w.issuer.Outage(true)
 			w.pass(2 * time.Hour)

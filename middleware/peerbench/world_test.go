@@ -28,6 +28,7 @@ type world struct {
 
 	mu      sync.Mutex
 	fetches int // of the key set
+	all     int // requests of any kind
 }
 
 // newWorld starts an issuer; start starts the API.
@@ -54,6 +55,9 @@ func (w *world) start(ctx context.Context, peer Peer) error {
 
 // RoundTrip is the way to the issuer: it counts fetches of the key set and lets edit change it.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	w.all++
+	w.mu.Unlock()
 	resp, err := w.issuer.Client().Transport.RoundTrip(r)
 	if err != nil || !strings.HasSuffix(r.URL.Path, "/jwks.json") {
 		return resp, err
@@ -85,6 +89,17 @@ func (w *world) count(f func()) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.fetches - before
+}
+
+// countAll is count for requests of any kind, discovery among them.
+func (w *world) countAll(f func()) int {
+	w.mu.Lock()
+	before := w.all
+	w.mu.Unlock()
+	f()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all - before
 }
 
 // pass lets time pass, on every clock, and lets whatever is due then happen.
