@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -107,6 +109,29 @@ func TestRemoteUnknownKid(t *testing.T) {
 			missing(t, r, jwks.ErrKeyNotFound, "b")
 			iss.publish(t, a, newKey(t, "b"))
 			missing(t, r, jwks.ErrKeyNotFound, "b")
+			time.Sleep(10 * time.Second)
+			found(t, r, "b")
+		}},
+		{"what is remembered of made-up kids is bounded", func(t *testing.T) {
+			a := newKey(t, "a")
+			iss := newIssuer(t, a)
+			r := iss.remote(t)
+			found(t, r, "a")
+			name := strings.Repeat("x", 10_000)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for i := range 20 * 1500 {
+				_, err := lookup(r, fmt.Sprint(name, i))
+				require.ErrorIs(t, err, jwks.ErrKeyNotFound)
+				if i%1500 == 0 {
+					time.Sleep(10 * time.Second)
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(2<<20), "of 300 MB that came")
+			iss.publish(t, a, newKey(t, "b"))
 			time.Sleep(10 * time.Second)
 			found(t, r, "b")
 		}},

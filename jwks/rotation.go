@@ -193,8 +193,10 @@ func (r *Rotator) force(s *rotation, now time.Time) (*rotation, error) {
 }
 
 // ahead is how long a key is published before it signs: until every copy of the document that was made without it has run
-// out, wherever it lies, and every node has seen the state.
-func (r *Rotator) ahead() time.Duration { return 2*r.cfg.MaxAge + r.reload() }
+// out, wherever it lies, and every node has seen the state. A Remote keeps a copy for a minute at least.
+func (r *Rotator) ahead() time.Duration {
+	return min(max(2*r.cfg.MaxAge+r.reload(), 2*time.Minute), r.cfg.RotateEvery)
+}
 
 // keep is how long a retired key stays published: as long as any token lives, and as other nodes may still sign with it.
 func (r *Rotator) keep() time.Duration { return r.cfg.TokenLifetime + r.reload() + time.Second }

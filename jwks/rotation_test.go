@@ -57,7 +57,7 @@ func TestRotationVirtual(t *testing.T) {
 				kids := map[string]bool{}
 				every := max(row.cfg.RotateEvery, row.forced)
 				forced := time.Now().Add(row.forced)
-				for began := time.Now(); time.Since(began) < 21*every; time.Sleep(every / 30) {
+				for began := time.Now(); time.Since(began) < 21*every; time.Sleep(every / 15) {
 					if row.forced > 0 && !time.Now().Before(forced) {
 						require.NoError(t, nodes[rand.IntN(2)].Rotate(context.Background()))
 						forced = forced.Add(row.forced)

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -375,6 +379,23 @@ func TestRotatorStore(t *testing.T) {
 			assert.ErrorIs(t, err, jwks.ErrUnavailable)
 			assert.ErrorIs(t, err, jwks.ErrConflict)
 		}},
+		{"a slow store holds nobody who has keys", func(t *testing.T) {
+			store := &slowStore{release: make(chan struct{}, 10)}
+			store.release <- struct{}{}
+			store.release <- struct{}{}
+			r := newRotator(t, jwks.RotatorConfig{Store: store})
+			sign(t, r)
+			time.Sleep(time.Minute)
+			var wg sync.WaitGroup
+			wg.Go(func() { sign(t, r) }) // this one asks the store
+			synctest.Wait()
+			began := time.Now()
+			_, err := verify(r, sign(t, r))
+			assert.NoError(t, err)
+			assert.Zero(t, time.Since(began))
+			close(store.release)
+			wg.Wait()
+		}},
 		{"a node that may only read signs with what is there", func(t *testing.T) {
 			store := &readOnlyStore{}
 			writer := newRotator(t, jwks.RotatorConfig{Store: &store.MemoryKeyStore})
@@ -419,6 +440,9 @@ func TestRotatorStore(t *testing.T) {
 	})
 	for name, state := range map[string]string{
 		"no JSON": "secret", "another format": `{"format":2,"secret":1}`, "no PKCS #8": `{"format":1,"keys":[{"kid":"a","alg":"ES256","pkcs8":"c2VjcmV0"}]}`,
+		"a key for encryption": stored(t, "ES256", x25519(t), 0, 0),
+		"another kind of key":  stored(t, "RS256", ecSigner(t), 0, 0),
+		"keys out of order":    stored(t, "ES256", ecSigner(t), 10, 5),
 	} {
 		t.Run("a stored state with "+name, func(t *testing.T) {
 			store := new(jwks.MemoryKeyStore)
@@ -428,6 +452,24 @@ func TestRotatorStore(t *testing.T) {
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
+}
+
+// stored is a stored state with one key twice.
+func stored(t *testing.T, alg string, private any, first, second int) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	key := func(second int) string {
+		return fmt.Sprintf(`{"kid":"a","alg":%q,"activates":"2026-11-22T10:00:%02dZ","pkcs8":%q}`, alg, second, base64.StdEncoding.EncodeToString(der))
+	}
+	return fmt.Sprintf(`{"format":1,"keys":[%s,%s]}`, key(first), key(second))
+}
+
+func x25519(t *testing.T) any {
+	t.Helper()
+	private, err := ecdh.X25519().GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	return private
 }
 
 // readOnlyStore refuses to be written.
