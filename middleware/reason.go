@@ -1,7 +1,5 @@
 package middleware
 
-import "errors"
-
 // Reasons are the stable words for outcomes, for logs, metrics and tests.
 const (
 	ReasonAccepted     = "accepted"
@@ -65,7 +63,7 @@ func Reason(err error) string {
 	if err == nil {
 		return ReasonAccepted
 	}
-	if r := (*refusal)(nil); errors.As(err, &r) {
+	if r := refusalOf(err); r != nil {
 		return r.verdict.reason
 	}
 	if v := classVerdicts[classOf(err)]; v != nil {

@@ -146,9 +146,22 @@ func (r *refusal) Is(target error) bool {
 
 func (r *refusal) Unwrap() error { return r.cause }
 
+// refusalOf returns the refusal that err is or wraps, nil for none. It is nearly always the first, and errors.As costs
+// an allocation.
+func refusalOf(err error) *refusal {
+	if r, ok := err.(*refusal); ok { //nolint:errorlint // followed by errors.As
+		return r
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return nil
+}
+
 // classOf returns the class that err belongs to, nil for none.
 func classOf(err error) error {
-	if r := (*refusal)(nil); errors.As(err, &r) {
+	if r := refusalOf(err); r != nil {
 		return r.verdict.class
 	}
 	for _, class := range []error{ErrInvalidRequest, ErrInvalidToken, ErrInsufficientAuthentication, ErrInsufficientScope,

@@ -22,7 +22,7 @@ func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err erro
 		return
 	}
 	level := slog.LevelDebug
-	if r := (*refusal)(nil); errors.As(err, &r) && r.verdict.suspicious || c.skipped != nil && err == nil {
+	if r := refusalOf(err); r != nil && r.verdict.suspicious || c.skipped != nil && err == nil {
 		level = slog.LevelWarn
 	}
 	if !v.cfg.Logger.Enabled(ctx, level) {

@@ -13,8 +13,8 @@ import (
 // handlers that find out late that a token does not do. err may wrap a class, for example [ErrInsufficientScope]; an
 // error of none is answered with 500 and no details.
 func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) {
-	refused := (*refusal)(nil)
-	if !errors.As(err, &refused) {
+	refused := refusalOf(err)
+	if refused == nil {
 		v := classVerdicts[classOf(err)]
 		if v == nil {
 			v = verdictInternal
