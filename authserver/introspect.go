@@ -3,7 +3,6 @@ package authserver
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -12,29 +11,18 @@ import (
 
 // introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and, if
 // it serves a resource (Client.Serves), about access tokens for that; everything else is inactive for it.
-func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
-	p, refusal := readForm(w, r)
-	if refusal == nil {
-		var c *Client
-		c, refusal = s.authenticate(r, p)
-		switch {
-		case refusal != nil:
-		case c.public():
-			refusal = s.clientFailed(r.Context(), c.ID, errors.New("authserver: a public client may not introspect"))
-		case p.get("token") == "":
-			refusal = invalidRequest("token is missing")
-		default:
-			var answer map[string]any
-			if answer, refusal = s.introspection(r.Context(), c, p.get("token")); refusal == nil {
-				if answer == nil {
-					answer = map[string]any{"active": false}
-				}
-				writeJSON(w, http.StatusOK, answer)
-				return
-			}
-		}
+func (s *Server) introspect(ctx context.Context, c *Client, p *params) (any, *oauthError) {
+	if c.public() {
+		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not introspect"))
 	}
-	s.refuse(w, r, refusal)
+	if p.get("token") == "" {
+		return nil, invalidRequest("token is missing")
+	}
+	answer, refusal := s.introspection(ctx, c, p.get("token"))
+	if refusal == nil && answer == nil {
+		answer = map[string]any{"active": false}
+	}
+	return answer, refusal
 }
 
 // introspection returns the answer, or nil if the token is not active for c.

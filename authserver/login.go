@@ -11,7 +11,7 @@ import (
 
 // showLogin shows the form. It is one for all: nothing on it tells whether a user exists.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, status int, a *authorization, query, username, problem string) {
-	s.showPage(w, status, "login", page{Title: "Sign in", Problem: problem, Action: s.base + pathLogin, Return: packQuery(query),
+	s.showPage(w, status, "login", page{Title: "Sign in", Client: a.client.Name, Problem: problem, Action: s.base + pathLogin, Return: packQuery(query),
 		CSRF: s.csrfToken(w, r, query), Username: username, Allows: formAction(a.redirectURI)})
 }
 

@@ -18,9 +18,10 @@ import (
 )
 
 func TestLoginPage(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(w *world) { w.client(mvcID).Name = "Shop <b>&</b> more" })
 	r := w.do(httptest.NewRequest("GET", authorizeURL("login_hint", `"><script>`), nil))
 	require.Equal(t, http.StatusOK, r.status)
+	assert.Contains(t, r.body, "to continue to Shop &lt;b&gt;&amp;&lt;/b&gt; more")
 	assert.Contains(t, r.body, `name="username"`)
 	assert.Contains(t, r.body, `name="password"`)
 	assert.Contains(t, r.body, `name="csrf"`)

@@ -19,7 +19,8 @@ p.problem{color:#a4161a}`
 var pages = template.Must(template.New("").Parse(`{{define "head"}}<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{{.Title}}</title><style>` + pageStyle + `</style></head><body><main><h1>{{.Title}}</h1>
-{{end}}{{define "login"}}{{template "head" .}}{{if .Problem}}<p class="problem" role="alert">{{.Problem}}</p>
+{{end}}{{define "login"}}{{template "head" .}}{{if .Client}}<p>to continue to {{.Client}}</p>
+{{end}}{{if .Problem}}<p class="problem" role="alert">{{.Problem}}</p>
 {{end}}<form method="post" action="{{.Action}}">
 <input type="hidden" name="return" value="{{.Return}}"><input type="hidden" name="csrf" value="{{.CSRF}}">
 <label for="username">User name</label>
@@ -35,7 +36,7 @@ var pages = template.Must(template.New("").Parse(`{{define "head"}}<!DOCTYPE htm
 
 // page is what the templates show.
 type page struct {
-	Title, Problem                         string
+	Title, Problem, Client                 string
 	Action, Return, CSRF, Username, Allows string
 }
 

@@ -114,10 +114,10 @@ func (s *Server) route() {
 	handle := func(path string, h http.HandlerFunc) { s.routes[s.base+path] = h }
 	handle(pathAuthorize, s.authorize)
 	handle(pathLogin, s.login)
-	handle(pathToken, s.crossOrigin(s.token))
+	handle(pathToken, s.crossOrigin(s.forClients(s.token)))
 	handle(pathRefreshJSON, s.crossOrigin(s.refreshJSON))
-	handle(pathRevoke, s.crossOrigin(s.revoke))
-	handle(pathIntrospect, s.introspect)
+	handle(pathRevoke, s.crossOrigin(s.forClients(s.revoke)))
+	handle(pathIntrospect, s.forClients(s.introspect))
 	handle(pathUserInfo, s.crossOrigin(s.userInfo))
 	handle(pathEndSession, s.endSession)
 	handle(pathKeys, s.keys.ServeHTTP)

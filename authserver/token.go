@@ -7,22 +7,43 @@ import (
 	"slices"
 )
 
-// token is the token endpoint (RFC 6749 section 3.2). The order of the checks matters: nothing is written before the one atomic
-// step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
-func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	p, refusal := readForm(w, r)
-	if refusal == nil {
-		var c *Client
-		if c, refusal = s.authenticate(r, p); refusal == nil {
-			s.originAllowed(w, r, c)
-			var t *Tokens
-			if t, refusal = s.grant(r.Context(), c, p); refusal == nil {
-				writeJSON(w, http.StatusOK, t)
-				return
-			}
+// forClients makes an endpoint for authenticated clients: it reads the form, finds out who sends it, and writes what work returns;
+// nil as an empty answer.
+func (s *Server) forClients(work func(ctx context.Context, c *Client, p *params) (any, *oauthError)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, refusal := readForm(w, r)
+		if refusal != nil {
+			s.refuse(w, r, refusal)
+			return
 		}
+		c, refusal := s.authenticate(r, p)
+		if refusal != nil {
+			s.refuse(w, r, refusal)
+			return
+		}
+		s.originAllowed(w, r, c)
+		answer, refusal := work(r.Context(), c, p)
+		s.reply(w, r, answer, refusal)
 	}
-	s.refuse(w, r, refusal)
+}
+
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer any, refusal *oauthError) {
+	switch {
+	case refusal != nil:
+		s.refuse(w, r, refusal)
+	case answer != nil:
+		writeJSON(w, http.StatusOK, answer)
+	default:
+		noStore(w)
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// token is the token endpoint (RFC 6749 section 3.2), once the client is known. The order of the checks matters: nothing is written
+// before the one atomic step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
+func (s *Server) token(ctx context.Context, c *Client, p *params) (any, *oauthError) {
+	t, refusal := s.grant(ctx, c, p)
+	return t, refusal
 }
 
 func (s *Server) grant(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
@@ -45,21 +66,21 @@ func (s *Server) grant(ctx context.Context, c *Client, p *params) (*Tokens, *oau
 // refreshJSON is the refresh grant with a JSON body. A public client need not name itself: the refresh token says who it is.
 func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
 	p, refusal := readJSON(w, r)
-	if refusal == nil {
-		var c *Client
-		if c, refusal = s.authenticate(r, p); refusal != nil && errors.Is(refusal, errNoClient) {
-			c, refusal = s.publicClientOf(r.Context(), p)
-		}
-		if refusal == nil {
-			s.originAllowed(w, r, c)
-			var t *Tokens
-			if t, refusal = s.grantJSON(r.Context(), c, p); refusal == nil {
-				writeJSON(w, http.StatusOK, t)
-				return
-			}
-		}
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
 	}
-	s.refuse(w, r, refusal)
+	c, refusal := s.authenticate(r, p)
+	if refusal != nil && errors.Is(refusal, errNoClient) {
+		c, refusal = s.publicClientOf(r.Context(), p)
+	}
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
+	}
+	s.originAllowed(w, r, c)
+	t, refusal := s.grantJSON(r.Context(), c, p)
+	s.reply(w, r, t, refusal)
 }
 
 func (s *Server) grantJSON(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
