@@ -29,31 +29,32 @@ func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*Token, 
 	if !ok {
 		return nil, refuse(verdictMalformed)
 	}
-	var buffer [1024]byte
-	text, ok := decode(buffer[:0], head)
+	buffer, ok := decode(make([]byte, 0, len(raw)*3/4), head)
 	if !ok {
 		return nil, refuse(verdictMalformed)
 	}
+	headEnd := len(buffer)
+	if buffer, ok = decode(buffer, body); !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	bodyEnd := len(buffer)
+	if buffer, ok = decode(buffer, seal); !ok {
+		return nil, refuse(verdictMalformed)
+	}
+	text, signature := string(buffer[:bodyEnd]), buffer[bodyEnd:]
 	// 3. Header. (2 is the cache.)
-	if err := c.header.parse(string(text)); err != nil {
+	if err := c.header.parse(text[:headEnd]); err != nil {
 		return nil, err
 	}
 	if err := v.judgeHeader(&c.header); err != nil {
 		return nil, err
 	}
-	if text, ok = decode(buffer[:0], body); !ok {
-		return nil, refuse(verdictMalformed)
-	}
 	// 4. Payload.
-	if err := c.claims.parse(string(text)); err != nil {
+	if err := c.claims.parse(text[headEnd:]); err != nil {
 		return nil, err
 	}
 	if err := v.judgeClaims(c); err != nil {
 		return nil, err
-	}
-	signature, ok := decode(buffer[:0], seal)
-	if !ok {
-		return nil, refuse(verdictMalformed)
 	}
 	// 5. Key, 6. signature.
 	if err := v.judgeSignature(ctx, c, raw[:len(head)+1+len(body)], signature); err != nil {

@@ -52,6 +52,11 @@ var formPolicies = []policy{
 	{"padding behind the payload", nil, segment(1, add("==")), 400, "malformed_credentials", badRequest(malformedCredentials)},
 	{"a stray bit behind the signature", nil, segment(2, lastBit), 401, "malformed", invalid(malformedToken)},
 	{"a signature that no byte can encode to", nil, segment(2, to("A")), 401, "malformed", invalid(malformedToken)},
+	{"a stray bit behind the signature of an expired token: form comes first", nil, func(w *world) *http.Request {
+		return carrying(lastBit(w.iss.Token(authtest.Expired)))
+	}, 401, "malformed", invalid(malformedToken)},
+	{"a header that is no JSON, and a signature that is no base64url: form comes first", nil, text(to("YWxn.YWxn.A")), 401, "malformed", invalid(malformedToken)},
+	{"a header that is no JSON, and a payload that is none: the header comes first", nil, text(to("YWxn.YWxn.YWxn")), 401, "malformed_header", invalid(malformedToken)},
 	{"a plus, which is plain base64", nil, segment(2, func(s string) string { return "+" + s[1:] }), 401, "malformed", invalid(malformedToken)},
 	{"a slash, which is plain base64", nil, segment(2, func(s string) string { return "/" + s[1:] }), 401, "malformed", invalid(malformedToken)},
 	{"a tilde, which a b64token may have", nil, segment(2, func(s string) string { return "~" + s[1:] }), 401, "malformed", invalid(malformedToken)},
