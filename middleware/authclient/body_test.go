@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -105,6 +106,22 @@ func TestBodyIsSentAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A token that was refused is not sent once more because a refresh takes its time.
+func TestRefusedTokenIsNotSentWithinTheMarginEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(func(*http.Request) (*http.Response, error) { time.Sleep(3 * time.Second); return nil, nil })
+		rt := w.transport(t, func(c *authclient.Config) { c.Margin = 0 })
+		time.Sleep(time.Hour - 4*time.Second)
+		w.revoke()
+		status, err := do(t.Context(), rt, http.MethodPost, apiURL, onceIf(true))
+		require.NoError(t, err)
+		require.Equal(t, 401, status)
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
+	})
 }
 
 func TestBodyIsClosedWhenNothingIsSent(t *testing.T) {

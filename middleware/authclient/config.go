@@ -78,8 +78,7 @@ type Config struct {
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 
-	made   bool
-	shared bool // Store is the caller's, and others may have it too
+	made bool
 }
 
 // NewConfig returns a Config for the client oauth and the base URLs of the API its tokens are for, with the defaults filled
@@ -108,7 +107,6 @@ func (c *Config) resolve(token *oauth2.Token) (*Config, map[string]bool, *tokenE
 	}
 
 	r := *c
-	r.shared = r.Store != nil
 	if r.Base == nil {
 		r.Base = http.DefaultTransport
 	}

@@ -457,6 +457,22 @@ func TestPauseBetweenFailedRefreshes(t *testing.T) {
 	}
 }
 
+func TestSetTokenEndsThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.refresh = answers(answer(503, "", "Retry-After", "3600"))
+		rt := w.transport(t)
+		_, err := rt.Refresh(t.Context())
+		require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+		_, err = rt.Refresh(t.Context())
+		require.ErrorIs(t, err, authclient.ErrRefreshFailed)
+		require.Equal(t, 1, w.refreshed())
+		require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+		_, err = rt.Refresh(t.Context())
+		require.NoError(t, err)
+	})
+}
+
 func TestPauseIsShortAgainAfterASuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

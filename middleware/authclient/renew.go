@@ -52,7 +52,6 @@ func (s *session) renew(ctx context.Context, f *flight) (*oauth2.Token, error) {
 		// Perhaps it was spent by a process that does not see our lock.
 		if again := s.load(ctx); again != nil && again.RefreshToken != "" && again.RefreshToken != from.RefreshToken {
 			from, stored = again, again
-			s.remember(again)
 			if s.good(stored) {
 				return stored, nil
 			}
@@ -65,6 +64,7 @@ func (s *session) renew(ctx context.Context, f *flight) (*oauth2.Token, error) {
 	if err != nil {
 		return stored, err
 	}
+	f.fetched = true
 	s.persist(ctx, f, next)
 	return next, nil
 }
@@ -74,7 +74,7 @@ func (s *session) renew(ctx context.Context, f *flight) (*oauth2.Token, error) {
 func (s *session) adoptFromStore(ctx context.Context, used *held, interval time.Duration) bool {
 	now := s.cfg.Now()
 	s.mu.Lock()
-	look := s.cfg.shared && (interval == 0 || now.Sub(s.looked).Abs() >= interval)
+	look := interval == 0 || now.Sub(s.looked).Abs() >= interval
 	if look {
 		s.looked = now
 	}
@@ -94,7 +94,7 @@ func (s *session) adoptFromStore(ctx context.Context, used *held, interval time.
 	defer s.mu.Unlock()
 	if s.held == used {
 		s.held = newHeld(cloneToken(stored), s.cfg.Margin, now)
-		s.synced = stored.AccessToken
+		s.held.inherit(used)
 		s.ended, s.failures, s.retryAt, s.lastErr = nil, 0, time.Time{}, nil
 	}
 	return true

@@ -34,6 +34,7 @@ type flight struct {
 	from     *oauth2.Token   // the token held when it began; nil: none
 	epoch    int             // of the session when it began
 	demanded map[string]bool // origins whose 401 asked for it; guarded by the session's mutex
+	fetched  bool            // from the authorization server and not from the store
 	held     *held
 	err      error
 }
@@ -121,6 +122,20 @@ func (h *held) mayRenew(origin string) bool {
 	return !h.rejected[origin]
 }
 
+// inherit notes for h that origins which have refused old, a token that was fetched for them, and accepted none since need
+// not be given another: not because another origin or another process has fetched one. When the clock has, they are given a
+// new chance. The session's mutex is held.
+func (h *held) inherit(old *held) {
+	if old == nil {
+		return
+	}
+	for origin := range old.demanded {
+		if !old.accepted[origin] {
+			h.demanded[origin] = true
+		}
+	}
+}
+
 // renewNow refreshes whatever is held.
 func (s *session) renewNow(ctx context.Context) (*held, error) {
 	s.mu.Lock()
@@ -185,8 +200,14 @@ func (s *session) run(ctx context.Context, f *flight) {
 	case s.epoch != f.epoch: // a sign-in has overtaken us: its token is the answer
 		f.held = s.held
 	case err == nil:
+		old := s.held
 		s.held = newHeld(token, s.cfg.Margin, s.cfg.Now())
-		s.held.demanded = f.demanded
+		if f.fetched {
+			s.held.demanded = f.demanded
+		}
+		if len(f.demanded) > 0 {
+			s.held.inherit(old)
+		}
 		f.held = s.held
 		s.failures, s.retryAt, s.lastErr = 0, time.Time{}, nil
 	case errors.As(err, &over):
@@ -243,10 +264,14 @@ func (s *session) accept(h *held, origin string) {
 	h.accepted[origin] = true
 }
 
+// reject notes that origin has refused h when a request was sent again with it. That counts if h was fetched because origin
+// had refused another; if h was there before, whatever spoilt that one may have spoilt h too, and the next request finds out.
 func (s *session) reject(h *held, origin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.rejected[origin] = true
+	if h.demanded[origin] {
+		h.rejected[origin] = true
+	}
 }
 
 func (s *session) current() *oauth2.Token {

@@ -182,6 +182,49 @@ func TestOneOriginsRefusalDoesNotBindTheOther(t *testing.T) {
 	})
 }
 
+// Origins that refuse whatever they get don't play tokens into each other's hands.
+func TestTwoOriginsThatRefuseForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
+		rt := w.transport(t, func(c *authclient.Config) { c.Origins = append(c.Origins, "https://other.example") })
+		for range 20 {
+			require.Equal(t, 401, get(t, rt))
+			status, err := do(t.Context(), rt, http.MethodGet, "https://other.example", nil)
+			require.NoError(t, err)
+			require.Equal(t, 401, status)
+		}
+		assert.Equal(t, 2, w.refreshed(), "one for each")
+	})
+}
+
+// A token that was there before the refusal of another is no proof that a new one would be refused.
+func TestReplacementThatWasRevokedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.api = func(r *http.Request) *http.Response {
+			if r.URL.Path == "/slow" && r.Header.Get("Authorization") == "Bearer at-1" {
+				time.Sleep(time.Minute)
+				w.revoke()
+			}
+			return nil
+		}
+		rt := w.transport(t)
+		time.Sleep(time.Hour - 30*time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			status, err := do(t.Context(), rt, http.MethodGet, apiURL+"/slow", nil)
+			assert.NoError(t, err)
+			assert.Equal(t, 401, status, "sent twice, not three times")
+		})
+		time.Sleep(40 * time.Second)
+		assert.Equal(t, 200, get(t, rt))
+		wg.Wait()
+		assert.Equal(t, 200, get(t, rt))
+		assert.Equal(t, []string{"at-1", "at-2", "at-2", "at-2", "at-3"}, w.sent())
+	})
+}
+
 // An authorization server that hands out the same access token until it expires can't help after a 401.
 func TestSameTokenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -194,6 +194,21 @@ func TestSharedStore(t *testing.T) {
 			assert.Equal(t, 200, get(t, rt[0]))
 			assert.Equal(t, 200, get(t, rt[1]))
 		}, []string{"at-1", "at-2", "at-1", "at-2"}, 1},
+		{"after a 401 of what the other has brought as well", func(t *testing.T, w *world, rt transports) {
+			w.revoke()
+			time.Sleep(time.Second)
+			assert.Equal(t, 200, get(t, rt[0]))
+			w.revoke()
+			assert.Equal(t, 401, get(t, rt[1]), "sent twice, not three times")
+			assert.Equal(t, 200, get(t, rt[1]))
+		}, []string{"at-1", "at-2", "at-1", "at-2", "at-2", "at-3"}, 2},
+		{"an API that refuses for ever: one refresh for each", func(t *testing.T, w *world, rt transports) {
+			w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
+			for i := range 20 {
+				assert.Equal(t, 401, get(t, rt[i%2]))
+			}
+			w.calls = nil
+		}, nil, 2},
 		{"in turns", func(t *testing.T, _ *world, rt transports) {
 			for i := range 6 {
 				time.Sleep(time.Hour)
