@@ -24,6 +24,7 @@ type authorization struct {
 	challenge   string
 	nonce       string
 	hint        string
+	formPost    bool // the answer is a form that posts itself, not a redirect
 	prompt      []string
 	maxAge      time.Duration // negative: not asked for
 }
@@ -84,6 +85,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *authorization
 		params.Set("state", a.state)
 	}
 	params.Set("iss", s.cfg.Issuer)
+	if a.formPost {
+		s.showFormPost(w, a.redirectURI, params)
+		return
+	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", redirectURL(a.redirectURI, params))
 	w.WriteHeader(http.StatusSeeOther) // a 307 would send the password on (RFC 9700 section 4.12)
@@ -127,6 +132,7 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 		return a, invalidRequest("nonce is too long")
 	}
 	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources
+	a.formPost = p.get("response_mode") == "form_post"
 	return a, s.checkDetails(a, p)
 }
 
@@ -141,8 +147,8 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 		return invalidRequest("response_type is missing")
 	case p.get("response_type") != "code":
 		return badRequest("unsupported_response_type", "the only response type is code")
-	case p.get("response_mode") != "" && p.get("response_mode") != "query":
-		return invalidRequest("the only response mode is query")
+	case !slices.Contains([]string{"", "query", "form_post"}, p.get("response_mode")):
+		return invalidRequest("the response modes are query and form_post")
 	case !c.allows(grantCode):
 		return badRequest("unauthorized_client", "the client may not use the authorization code grant")
 	}

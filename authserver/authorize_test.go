@@ -1,6 +1,7 @@
 package authserver_test
 
 import (
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,6 +118,29 @@ func TestAuthorizeAnswers(t *testing.T) {
 		w.advance(8 * time.Hour)
 		assert.Equal(t, http.StatusOK, b.get(authorizeURL()).status)
 	})
+}
+
+func TestAuthorizeAnswersByFormPost(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	page := b.submit(b.get(authorizeURL("response_mode", "form_post", "state", `"><b>`)), "username", "alice", "password", "alice")
+	require.Equal(t, http.StatusOK, page.status, page.body)
+	assert.Equal(t, mvcBack, action.FindStringSubmatch(page.body)[1])
+	assert.NotContains(t, page.body, `"><b>`)
+	csp := page.header.Get("Content-Security-Policy")
+	assert.Contains(t, csp, "form-action http://127.0.0.1:5002")
+	assert.Contains(t, csp, "script-src 'sha256-")
+	assert.Equal(t, "no-store", page.header.Get("Cache-Control"))
+	sent := map[string]string{}
+	for _, h := range hidden.FindAllStringSubmatch(page.body, -1) {
+		sent[h[1]] = html.UnescapeString(h[2])
+	}
+	assert.Equal(t, `"><b>`, sent["state"])
+	assert.Equal(t, issuer, sent["iss"])
+	assert.Equal(t, http.StatusOK, w.exchange(sent["code"]).status)
+
+	page = w.browser().get(authorizeURL("response_mode", "form_post", "prompt", "none"))
+	assert.Contains(t, page.body, `name="error" value="login_required"`)
 }
 
 func TestAuthorizeByPOST(t *testing.T) {

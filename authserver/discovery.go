@@ -34,7 +34,7 @@ func (s *Server) metadata() map[string]any {
 		"scopes_supported":                      slices.Compact(scopes),
 		"claims_supported":                      slices.Compact(claims),
 		"response_types_supported":              []string{"code"},
-		"response_modes_supported":              []string{"query"},
+		"response_modes_supported":              []string{"query", "form_post"},
 		"grant_types_supported":                 []string{grantCode, grantRefresh, grantCredentials},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{s.keys.Algorithm()},

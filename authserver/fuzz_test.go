@@ -65,7 +65,7 @@ func FuzzTokenJSON(f *testing.F) {
 
 func FuzzAuthorizeQuery(f *testing.F) {
 	for _, pairs := range [][]string{nil, {"scope", "openid"}, {"redirect_uri", "https://evil.example"}, {"prompt", "none"},
-		{"max_age", "1"}, {"client_id", "spa", "redirect_uri", spaBack}, {"resource", "api1"}} {
+		{"max_age", "1"}, {"client_id", "spa", "redirect_uri", spaBack}, {"resource", "api1"}, {"response_mode", "form_post", "prompt", "none"}} {
 		f.Add(strings.TrimPrefix(authorizeURL(pairs...), issuer+"/authorize?"))
 	}
 	f.Add("client_id=spa&redirect_uri=%ff&state=\r\n")
@@ -90,7 +90,8 @@ func FuzzAuthorizeQuery(f *testing.F) {
 		}
 		if out.status == 200 {
 			require.Contains(t, out.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
-			require.NotContains(t, out.body, "<script")
+			require.NotContains(t, strings.Replace(out.body, "<script>document.forms[0].submit()</script>", "", 1), "<script")
+			require.NotContains(t, out.body, "ac1_")
 		}
 	})
 }
