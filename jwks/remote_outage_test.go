@@ -105,21 +105,21 @@ func TestRemoteFailingIssuer(t *testing.T) {
 			t.Run("later", func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					iss := newIssuer(t, newKey(t, "a"))
-					r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = 90 * time.Minute })
+					r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxAge, c.MaxStale = 10*time.Minute, 30*time.Minute })
 					k, err := lookup(r, "a")
 					require.NoError(t, err)
 					iss.set(func() { row.fail(iss) })
-					for range 8 {
-						time.Sleep(10 * time.Minute)
+					for range 5 {
+						time.Sleep(5 * time.Minute)
 						found(t, r, "a")
 					}
 					assert.True(t, k.Current())
 					assert.ErrorContains(t, r.Status().LastError, row.says)
 					fetches, discoveries := iss.count()
-					assert.LessOrEqual(t, fetches, 4*90*2, "twice a minute at the most, and three redirects")
-					assert.LessOrEqual(t, discoveries, 90*2)
+					assert.LessOrEqual(t, fetches, 4*30*2, "twice a minute at the most, and three redirects")
+					assert.LessOrEqual(t, discoveries, 30*2)
 
-					time.Sleep(20 * time.Minute)
+					time.Sleep(7 * time.Minute)
 					assert.False(t, k.Current(), "what was verified with a set that is too old is forgotten")
 					missing(t, r, jwks.ErrUnavailable, "a")
 
@@ -176,7 +176,7 @@ func TestRemoteOutage(t *testing.T) {
 		}},
 		{"the longest age of a set is the caller's choice", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
-			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = 90 * time.Minute })
+			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxAge, c.MaxStale = 10*time.Minute, 30*time.Minute })
 			found(t, r, "a")
 			iss.set(func() { iss.down = true })
 			time.Sleep(89 * time.Minute)

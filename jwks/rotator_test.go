@@ -116,7 +116,7 @@ func TestRotatorAlgorithms(t *testing.T) {
 
 			_, err = verify(newRotator(t, jwks.RotatorConfig{Algorithm: alg, Store: store}), token)
 			require.NoError(t, err, "after a restart")
-			_, err = verify(newRotator(t, jwks.RotatorConfig{Algorithm: alg}), token)
+			_, err = verify(newRotator(t, jwks.RotatorConfig{}), token)
 			require.ErrorIs(t, err, jwks.ErrKeyNotFound, "by another rotator")
 
 			outside := newRotator(t, jwks.RotatorConfig{Algorithm: alg, Signer: onlySigner{privateKey(t, store)}})
@@ -351,10 +351,10 @@ func TestRotatorStore(t *testing.T) {
 			r := newRotator(t, jwks.RotatorConfig{Store: store})
 			kids := published(t, r)
 			store.breakWith(broken)
-			for range 1000 {
+			for range 200 {
 				_, err := verify(r, sign(t, r))
 				assert.NoError(t, err)
-				time.Sleep(time.Hour * 3)
+				time.Sleep(time.Hour * 15)
 			}
 			assert.Equal(t, kids[1], kidOf(t, sign(t, r)), "the plan that is known goes on")
 			assert.ErrorIs(t, r.Rotate(context.Background()), broken)
@@ -367,9 +367,9 @@ func TestRotatorStore(t *testing.T) {
 			r := newRotator(t, jwks.RotatorConfig{Store: store})
 			sign(t, r)
 			before := store.loads()
-			for range 6000 {
+			for range 600 {
 				sign(t, r)
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(100 * time.Millisecond)
 			}
 			assert.LessOrEqual(t, store.loads()-before, 6)
 		}},
