@@ -27,7 +27,7 @@ func (f *fetcher) discover(ctx context.Context) error {
 			f.discoveredAt = time.Now()
 			return nil
 		}
-		return fmt.Errorf("jwks: discovery of %s: %w", shown(f.cfg.Issuer), err)
+		return fmt.Errorf("discovery of %s: %w", shown(f.cfg.Issuer), err)
 	}
 	if found != f.keysURL {
 		f.etag, f.lastModified = "", ""

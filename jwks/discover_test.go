@@ -126,7 +126,7 @@ func TestDiscovery(t *testing.T) {
 				}
 				require.ErrorIs(t, err, jwks.ErrUnavailable)
 				assert.ErrorContains(t, err, row.says)
-				assert.ErrorContains(t, err, "jwks: discovery of "+row.issuer)
+				assert.ErrorContains(t, err, "jwks: keys unavailable: discovery of "+row.issuer)
 				assert.NotContains(t, s.asked(), keys)
 			})
 		})

@@ -85,7 +85,7 @@ func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) 
 	// Not if it was discovered just now: with a slow issuer the time that it took is what is missing for the key set.
 	f.rediscover = err != nil && f.discoveredAt.Before(began)
 	if err != nil {
-		return res, fmt.Errorf("jwks: key set %s: %w", shown(f.keysURL), err)
+		return res, fmt.Errorf("key set %s: %w", shown(f.keysURL), err)
 	}
 	return res, nil
 }

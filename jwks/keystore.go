@@ -15,8 +15,8 @@ import (
 // Several Rotators may share a store; the state in it decides for all of them. An implementation must be safe for concurrent
 // use. [FileKeyStore] and [MemoryKeyStore] are two.
 type KeyStore interface {
-	// LoadKeys returns the state and a version that changes whenever the state does. Both are empty when nothing has
-	// been saved yet, which is no error.
+	// LoadKeys returns what was saved last, by whichever node, and a version that changes whenever the state does. Both
+	// are empty when nothing has been saved yet, which is no error.
 	LoadKeys(ctx context.Context) (state []byte, version string, err error)
 
 	// SaveKeys replaces the state, in one step and for good, provided that the version is still the given one (empty:

@@ -64,12 +64,13 @@ func (r *Remote) look(kid, alg string) (keys []*Key, c *call, ours bool, err err
 		return nil, r.call, false, nil
 	case r.failures > 0:
 		// The issuer could not be asked a moment ago. It will be, at retryAt, without being asked for again.
-		return nil, nil, false, unavailable(r.lastErr)
+		return nil, nil, false, r.lastErr
 	case !r.budget.take(now):
 		// Nobody is made to wait for the budget: that would turn a flood into a heap of waiting requests. The set is at
 		// most some seconds old, so "not found" is the truth; and it will be looked for as soon as allowed.
-		r.wanted.add(sum)
-		r.arm(now)
+		if r.wanted.add(sum) {
+			r.arm(now)
+		}
 		return nil, nil, false, notFound(kid)
 	}
 	r.wanted.add(sum)
@@ -93,12 +94,15 @@ func (r *Remote) joinLocked() (*call, error) {
 	case r.call != nil:
 		return r.call, nil
 	case r.failures > 0:
-		return nil, unavailable(r.lastErr)
+		return nil, r.lastErr
 	}
 	return r.start("first", false), nil
 }
 
 var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
+// errSlow is for those who have waited for a fetch, or for two, for as long as one may take.
+var errSlow = fmt.Errorf("%w: no answer within %v", ErrUnavailable, fetchTimeout)
 
 // unavailable says why there are no keys.
 func unavailable(cause error) error {
@@ -112,15 +116,10 @@ func unavailable(cause error) error {
 func (r *Remote) wait(ctx context.Context, c *call, limit <-chan time.Time) error {
 	select {
 	case <-c.done:
-		if c.err != nil {
-			return unavailable(c.err)
-		}
-		return nil
+		return c.err
 	case <-ctx.Done():
 		return fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
 	case <-limit:
-		return unavailable(errSlow)
+		return errSlow
 	}
 }
-
-var errSlow = fmt.Errorf("jwks: no answer within %v", fetchTimeout)

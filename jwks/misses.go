@@ -64,12 +64,14 @@ type wanted struct {
 	kids map[uint64]struct{}
 }
 
-func (w *wanted) add(sum uint64) {
-	w.any = true
+// add reports whether it is the first.
+func (w *wanted) add(sum uint64) (first bool) {
+	first, w.any = !w.any, true
 	if w.kids == nil {
 		w.kids = map[uint64]struct{}{}
 	}
 	if len(w.kids) < missesMost {
 		w.kids[sum] = struct{}{}
 	}
+	return first
 }

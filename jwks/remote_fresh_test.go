@@ -278,7 +278,7 @@ func TestRemoteFreshness(t *testing.T) {
 			time.Sleep(52 * time.Minute)
 			s = r.Status()
 			assert.Positive(t, s.Failures)
-			assert.EqualError(t, s.LastError, "jwks: key set https://issuer.example/keys: connection refused")
+			assert.EqualError(t, s.LastError, "jwks: keys unavailable: key set https://issuer.example/keys: connection refused")
 			assert.Equal(t, []string{"b"}, s.KeyIDs)
 			failed := take()
 			assert.Equal(t, "refresh", failed[1].Cause)

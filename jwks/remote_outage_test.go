@@ -174,16 +174,18 @@ func TestRemoteOutage(t *testing.T) {
 			fetches, _ := iss.count()
 			assert.LessOrEqual(t, fetches, 1+6+2*17)
 		}},
-		{"the longest age of a set is the caller's choice", func(t *testing.T) {
-			iss := newIssuer(t, newKey(t, "a"))
-			r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxAge, c.MaxStale = 10*time.Minute, 30*time.Minute })
-			found(t, r, "a")
-			iss.set(func() { iss.down = true })
-			time.Sleep(89 * time.Minute)
-			found(t, r, "a")
-			time.Sleep(2 * time.Minute)
-			missing(t, r, jwks.ErrUnavailable, "a")
-			assert.Empty(t, r.Status().KeyIDs)
+		{"the longest age of a set is the caller's choice, and a day by default", func(t *testing.T) {
+			for configured, most := range map[time.Duration]time.Duration{0: 24 * time.Hour, 90 * time.Minute: 90 * time.Minute} {
+				iss := newIssuer(t, newKey(t, "a"))
+				r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MaxStale = configured })
+				found(t, r, "a")
+				iss.set(func() { iss.down = true })
+				time.Sleep(most - time.Minute)
+				found(t, r, "a")
+				time.Sleep(2 * time.Minute)
+				missing(t, r, jwks.ErrUnavailable, "a")
+				assert.Empty(t, r.Status().KeyIDs)
+			}
 		}},
 		{"a set that was given up is fetched anew, without asking whether it has changed", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))

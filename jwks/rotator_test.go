@@ -17,6 +17,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -395,6 +397,17 @@ func TestRotatorStore(t *testing.T) {
 			assert.Zero(t, time.Since(began))
 			close(store.release)
 			wg.Wait()
+		}},
+		{"a stored state that vanishes is put back", func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "keys.json")
+			r := newRotator(t, jwks.RotatorConfig{Store: jwks.FileKeyStore(path)})
+			old := sign(t, r)
+			kids := published(t, r)
+			require.NoError(t, os.Remove(path))
+			time.Sleep(10 * time.Second)
+			assert.Equal(t, kids, published(t, r))
+			_, err := verify(newRotator(t, jwks.RotatorConfig{Store: jwks.FileKeyStore(path)}), old)
+			assert.NoError(t, err)
 		}},
 		{"a node that may only read signs with what is there", func(t *testing.T) {
 			store := &readOnlyStore{}

@@ -51,7 +51,7 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 		err = errClosed
 	case err == nil && f.notModified && r.snapshot.Load() == nil:
 		// The set was given up as too old while this was under way. The next request is unconditional.
-		err = errors.New("jwks: the key set is not modified, but too old")
+		err = errors.New("the key set is not modified, but too old")
 	}
 	if err != nil {
 		return r.failed(c, f, err, now)
@@ -75,6 +75,7 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 }
 
 func (r *Remote) failed(c *call, f fetched, err error, now time.Time) FetchEvent {
+	err = unavailable(err)
 	c.err, r.lastErr = err, err
 	r.failures++
 	if c.charged {

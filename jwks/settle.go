@@ -69,11 +69,18 @@ func (r *Rotator) settle(ctx context.Context, change func(*rotation, time.Time) 
 			return nil, err
 		}
 		now := r.cfg.Now()
+		v := r.view.Load()
+		lost := len(s.keys) == 0 && v != nil
+		if lost {
+			// A state that was there does not become none. Starting anew would refuse every token that lives.
+			r.cfg.Logger.WarnContext(ctx, "jwks: the stored keys are gone and are put back")
+			s = v.rotation
+		}
 		next, err := change(s, now)
 		if err != nil {
 			return nil, err
 		}
-		if next == s {
+		if next == s && !lost {
 			return r.adopt(s, version, now)
 		}
 		state, err := next.marshal()
@@ -86,7 +93,7 @@ func (r *Rotator) settle(ctx context.Context, change func(*rotation, time.Time) 
 		}
 		if err != nil {
 			// A node that may only read goes by what is there.
-			if len(s.keys) > 0 {
+			if len(s.keys) > 0 && !lost {
 				_, err2 := r.adopt(s, version, now)
 				err = errors.Join(err, err2)
 			}

@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -59,6 +60,9 @@ func (r *Remote) report(e FetchEvent) {
 	log := r.cfg.Logger.With("issuer", r.name(), "cause", e.Cause, "duration", e.Duration)
 	switch e.Outcome {
 	case "failed":
+		if errors.Is(e.Err, errClosed) {
+			break
+		}
 		log.Warn("jwks: fetching the keys failed", "error", e.Err)
 	case "changed":
 		log.Info("jwks: the keys have changed", "added", e.Added, "removed", e.Removed, "skipped", len(e.Skipped))
