@@ -49,6 +49,9 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 		return nil, false, badRequest("access_denied", "the user may not sign in")
 	case err != nil:
 		return nil, false, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "sign-in failed", cause: err}
+	case l != nil && l.Subject == "":
+		return nil, false, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "sign-in failed",
+			cause: errors.New("authserver: Login returned no subject")}
 	case l == nil && none:
 		return nil, false, badRequest("login_required", "nobody is signed in")
 	}

@@ -35,7 +35,9 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // sweepDelay is jittered, so that several processes do not come at the same moment.
-func (s *Server) sweepDelay() time.Duration { return sweepEvery/2 + rand.N(sweepEvery) }
+func (s *Server) sweepDelay() time.Duration {
+	return sweepEvery/2 + rand.N(sweepEvery) //nolint:gosec // nobody gains by guessing it
+}
 
 func (s *Server) sweep(ctx context.Context) (total int, err error) {
 	for {

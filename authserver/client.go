@@ -15,6 +15,7 @@ import (
 // Rotation says when a refresh answers with a new refresh token.
 type Rotation string
 
+// Rotations. With the last two a stolen refresh token may go unnoticed.
 const (
 	RotateAlways     Rotation = "always"      // every time: the default, and the only one that finds a stolen token
 	RotateNearExpiry Rotation = "near_expiry" // once 70 % of the idle lifetime have passed; the same token before that
@@ -26,7 +27,7 @@ const (
 
 // Client is one application that may ask for tokens. It can be read from JSON; lifetimes are strings like "60s" there.
 //
-// A client with Secrets authenticates with client_secret_basic or client_secret_post, one with Keys or JWKS with
+// A client with Secrets authenticates with client_secret_basic or client_secret_post, one with JWKS with
 // private_key_jwt, one with neither is public.
 type Client struct {
 	// ID is required.

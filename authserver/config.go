@@ -37,7 +37,8 @@ type Config struct {
 	Origins []string
 	// Users knows the people; required if any client has authorization_code.
 	Users Users
-	// Login replaces the built-in login form.
+	// Login replaces the built-in login form, and the browser session behind it: a logout then ends the grants, and what the
+	// application knows of the browser is for the application to end (event "logout").
 	Login LoginFunc
 	// Resources maps the name of each resource server (the aud of its tokens) to the scopes that belong to it. The scopes
 	// openid, profile, email, phone, address and offline_access belong to the server itself.

@@ -70,5 +70,5 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Write(append(body, '\n'))
+	_, _ = w.Write(append(body, '\n'))
 }

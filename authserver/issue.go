@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (s *Server) activeUser(ctx context.Context, subject string) (*User, *oauthE
 // sign makes the access token and, when the grant has openid, the ID token. It writes nothing. until is when the access token ends.
 func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Time, refusal *oauthError) {
 	audience, tokenScopes := s.target(in.scopes, in.resources)
-	i := &Issuance{GrantType: in.grantType, Client: in.client, User: in.user, Scopes: tokenScopes, Audience: audience,
+	i := &Issuance{GrantType: in.grantType, Client: in.client, User: in.user, Scopes: slices.Clone(tokenScopes), Audience: slices.Clone(audience),
 		AccessClaims: map[string]any{}, IDClaims: map[string]any{}, Response: map[string]any{}}
 	if in.user != nil {
 		i.IDClaims = userClaims(in.user, in.grant.Scopes)
@@ -69,7 +70,8 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	now := s.now()
 	life := s.cfg.terms(in.client).access
 	until = time.Unix(now.Unix(), 0).UTC().Add(life)
-	access := jwt.MapClaims(i.AccessClaims)
+	access := jwt.MapClaims{}
+	maps.Copy(access, i.AccessClaims)
 	s.common(access, in, now, until)
 	access["client_id"], access["jti"] = in.client.ID, tokenID(in.grant)
 	access["scope"] = strings.Join(tokenScopes, " ")
@@ -85,7 +87,8 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	if in.user == nil || !slices.Contains(in.grant.Scopes, scopeOpenID) {
 		return t, until, nil
 	}
-	id := jwt.MapClaims(i.IDClaims)
+	id := jwt.MapClaims{}
+	maps.Copy(id, i.IDClaims)
 	s.common(id, in, now, until)
 	id["aud"] = in.client.ID
 	if in.nonce != "" {

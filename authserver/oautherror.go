@@ -76,7 +76,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	noStore(w)
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
-	w.Write(append(body, '\n'))
+	_, _ = w.Write(append(body, '\n'))
 }
 
 func noStore(w http.ResponseWriter) {

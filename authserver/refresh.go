@@ -140,6 +140,9 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 		}
 		err := r.cfg.Store.Advance(ctx, step)
 		if err == nil {
+			if step.Replay {
+				r.grant.Replays++
+			}
 			r.report(ctx, kind)
 			return answer, nil
 		}

@@ -59,7 +59,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if db != nil {
-				db.Close()
+				_ = db.Close() // the panic is the error that counts
 			}
 			db, err = nil, fmt.Errorf("%w: %s: %v", ErrDamaged, path, p)
 		}
@@ -78,8 +78,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 		err = prepare(db)
 	}
 	if err != nil {
-		db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
