@@ -198,6 +198,28 @@ func TestTwoOriginsThatRefuseForEver(t *testing.T) {
 	})
 }
 
+// An origin that has accepted its new token is not held to have refused it when another origin brings the next.
+func TestOriginThatWasContentIsServedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		broken := ""
+		w.api = func(r *http.Request) *http.Response {
+			if r.Header.Get("Authorization") == "Bearer "+broken {
+				return response(401, "", "WWW-Authenticate", invalidToken)
+			}
+			return nil
+		}
+		rt := w.transport(t, func(c *authclient.Config) { c.Origins = append(c.Origins, "https://other.example") })
+		for i, call := range []string{apiURL, "https://other.example", apiURL} {
+			broken = []string{"at-1", "at-2", "at-3"}[i]
+			status, err := do(t.Context(), rt, http.MethodGet, call, nil)
+			require.NoError(t, err)
+			require.Equal(t, 200, status)
+		}
+		assert.Equal(t, 3, w.refreshed())
+	})
+}
+
 // A token that was there before the refusal of another is no proof that a new one would be refused.
 func TestReplacementThatWasRevokedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

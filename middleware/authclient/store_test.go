@@ -205,6 +205,7 @@ func TestSharedStore(t *testing.T) {
 		{"an API that refuses for ever: one refresh for each", func(t *testing.T, w *world, rt transports) {
 			w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
 			for i := range 20 {
+				time.Sleep(time.Second)
 				assert.Equal(t, 401, get(t, rt[i%2]))
 			}
 			w.calls = nil

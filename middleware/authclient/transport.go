@@ -20,7 +20,8 @@ type Transport struct {
 //
 // With both a token and a Store, the stored one is preferred if it expires later: then another process, or this one
 // before it was started again, has refreshed since. A token given here is stored with the first refresh; after a sign-in
-// [Transport.SetToken] stores it at once.
+// [Transport.SetToken] stores it at once. So where several processes share a Store it is best to give nil here and the
+// token of a sign-in to SetToken: then there is no doubt which is the newer one.
 //
 // New does no I/O and starts nothing. Bad configuration is an error that names all problems.
 func New(cfg *Config, token *oauth2.Token) (*Transport, error) {
