@@ -19,7 +19,7 @@ type Event struct {
 	Reason     string
 	Generation uint32 // that was presented
 	Current    uint32 // that the store has
-	Count      int // rows that were revoked or deleted; how often the generation was replayed
+	Count      int    // rows that were revoked or deleted; how often the generation was replayed
 	RemoteAddr string
 }
 

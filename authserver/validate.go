@@ -54,8 +54,9 @@ func (c *Config) check() error {
 	if c.SessionsPerClient < 0 {
 		add("SessionsPerClient %d is negative", c.SessionsPerClient)
 	}
-	problems = append(problems, checkLifetimes("", c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime,
-		c.RefreshGrace)...)
+	for _, p := range checkLifetimes(c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace) {
+		add("%w", p)
+	}
 	if !slices.Contains([]Rotation{RotateAlways, RotateNearExpiry, RotateNever}, c.Rotation) {
 		add("Rotation %q is unknown", c.Rotation)
 	}
@@ -115,11 +116,9 @@ func checkIssuer(issuer string, insecure bool) []error {
 	return problems
 }
 
-func checkLifetimes(who string, access, refresh, idle, grace time.Duration) []error {
+func checkLifetimes(access, refresh, idle, grace time.Duration) []error {
 	var problems []error
-	add := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("authserver: "+who+format, args...))
-	}
+	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if refresh <= access {
 		add("the refresh token lifetime %v is not longer than the access token lifetime %v", refresh, access)
 	}
@@ -195,7 +194,7 @@ func (c *Config) checkClient(cl *Client) []error {
 	if cl.AccessTokenLifetime < 0 || t.access < time.Second {
 		add("the access token lifetime %v is shorter than 1 s", t.access)
 	}
-	problems = append(problems, checkLifetimes("", t.access, t.refresh, t.idle, t.grace)...)
+	problems = append(problems, checkLifetimes(t.access, t.refresh, t.idle, t.grace)...)
 	switch t.rotation {
 	case RotateAlways, RotateNearExpiry:
 	case RotateNever:

@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) authserver.Store) {
 		{"concurrent replays are all counted", concurrentReplays},
 		{"after Revoke nothing advances", revokeAgainstAdvance},
 		{"of concurrent uses of a key one succeeds", concurrentOnce},
+		{"many submissions of one refresh token are one rotation", submissions},
+		{"a step whose answer is lost is healed by the retry", lostAnswers},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
