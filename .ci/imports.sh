@@ -18,7 +18,7 @@ declare -A may=(
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
   [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt"
   [authserver/storetest]="$module/authserver $testify"
-  [authserver/boltstore]="go.etcd.io/bbolt $module/authserver $module/jwks"
+  [authserver/boltstore]="go.etcd.io/bbolt go.etcd.io/bbolt/errors $module/authserver $module/jwks"
 )
 # what test files may import on top
 declare -A tests=(
