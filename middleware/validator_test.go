@@ -151,6 +151,7 @@ func TestCheapBeforeDear(t *testing.T) {
 		return nil, jwks.ErrUnavailable
 	})
 	v := w.bearer(t).Validator()
+	w.iss.PublishWeakKeys()
 	late := map[string]bool{middleware.ReasonUnknownKey: true, middleware.ReasonInvalidSignature: true, middleware.ReasonUnfitKey: true}
 	for _, bad := range w.iss.BadTokens() {
 		before := asked.Load()

@@ -14,27 +14,27 @@ func (b *badTokens) payloads() {
 	exp := `,"exp":32503680000` // the year 3000
 	b.texts("exp twice", "", b.payload(exp), reason)
 	b.texts("exp twice, once escaped", "", b.payload(`,"\u0065xp":32503680000`), reason)
-	b.texts("another member twice", "", b.payload(`,"role":"user","role":"admin"`), reason)
+	b.texts("a member twice that is not registered", "", b.payload(`,"role":"user","role":"admin"`), reason)
 	b.texts("a member twice, further inside", "", b.payload(`,"realm_access":{"roles":["user"],"roles":["admin"]}`), reason)
 	b.texts("EXP in place of exp", "", b.payload(`,"EXP":32503680000`, "exp"), middleware.ReasonFoldedClaim)
 	b.texts("Exp beside exp", "", b.payload(`,"Exp":32503680000`), middleware.ReasonFoldedClaim)
 	b.texts("ſub, with a long s, beside sub", "", b.payload(`,"ſub":"admin"`), middleware.ReasonFoldedClaim)
 	b.texts("SCOPE beside scope", "", b.payload(`,"SCOPE":"admin"`), middleware.ReasonFoldedClaim)
-	b.texts("two JSON objects", "", b.payload("")+b.payload(""), reason)
-	b.texts("a word behind", "", b.payload("")+"x", reason)
-	b.texts("a byte order mark in front", "", "\ufeff"+b.payload(""), reason)
-	b.texts("an array", "", "["+b.payload("")+"]", reason)
-	b.texts("null", "", "null", reason)
-	b.texts("a string: another token inside", "", `"`+b.good+`"`, reason)
-	b.texts("another token inside, bare", "", b.good, reason)
-	b.texts("nested 1000 deep", "", b.payload(`,"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), reason)
-	b.texts("invalid UTF-8", "", b.payload(",\"name\":\"\xff\""), reason)
-	b.texts("half a surrogate pair", "", b.payload(`,"name":"\ud800"`), reason)
-	b.texts("a control character in a string", "", b.payload(",\"name\":\"a\nb\""), reason)
-	b.texts("a number that no float64 holds", "", b.payload(`,"amount":1e400`), reason)
-	b.texts("NaN", "", b.payload(`,"amount":NaN`), reason)
-	b.texts("a comment", "", b.payload(`/* */`), reason)
-	b.texts("a comma too many", "", b.payload(","), reason)
+	b.texts("payload of two JSON objects", "", b.payload("")+b.payload(""), reason)
+	b.texts("payload with a word behind", "", b.payload("")+"x", reason)
+	b.texts("payload with a byte order mark in front", "", "\ufeff"+b.payload(""), reason)
+	b.texts("payload is an array", "", "["+b.payload("")+"]", reason)
+	b.texts("payload is null", "", "null", reason)
+	b.texts("payload is a string: another token inside", "", `"`+b.good+`"`, reason)
+	b.texts("payload is another token, bare", "", b.good, reason)
+	b.texts("payload nested 1000 deep", "", b.payload(`,"deep":`+strings.Repeat("[", 1000)+strings.Repeat("]", 1000)), reason)
+	b.texts("payload with invalid UTF-8", "", b.payload(",\"name\":\"\xff\""), reason)
+	b.texts("payload with half a surrogate pair", "", b.payload(`,"name":"\ud800"`), reason)
+	b.texts("payload with a control character in a string", "", b.payload(",\"name\":\"a\nb\""), reason)
+	b.texts("payload with a number that no float64 holds", "", b.payload(`,"amount":1e400`), reason)
+	b.texts("payload with NaN", "", b.payload(`,"amount":NaN`), reason)
+	b.texts("payload with a comment", "", b.payload(`/* */`), reason)
+	b.texts("payload with a comma too many", "", b.payload(","), reason)
 }
 
 // claims: well-formed, well signed, and not for here and now.
@@ -43,17 +43,17 @@ func (b *badTokens) claims() {
 	b.mods("expired", middleware.ReasonExpired, Expired)
 	b.mods("exp is zero", middleware.ReasonExpired, Claim("exp", 0), Without("nbf"))
 	b.mods("no exp", middleware.ReasonNoExpiry, Without("exp"))
-	for name, exp := range map[string]string{
-		"exp is a string":           `"32503680000"`,
-		"exp is null":               `null`,
-		"exp is true":               `true`,
-		"exp is an array":           `[32503680000]`,
-		"exp is negative":           `-1`,
-		"exp is 1e300":              `1e300`,
-		"exp is the greatest int64": `9223372036854775807`,
-		"exp is beyond an int64":    `18446744073709551617`,
+	for _, row := range []struct{ name, exp string }{
+		{"exp is a string", `"32503680000"`},
+		{"exp is null", `null`},
+		{"exp is true", `true`},
+		{"exp is an array", `[32503680000]`},
+		{"exp is negative", `-1`},
+		{"exp is 1e300", `1e300`},
+		{"exp is the greatest int64", `9223372036854775807`},
+		{"exp is beyond an int64", `18446744073709551617`},
 	} {
-		b.mods(name, malformed, Claim("exp", json.RawMessage(exp)))
+		b.mods(row.name, malformed, Claim("exp", json.RawMessage(row.exp)))
 	}
 	now := b.iss.now
 	b.mods("not valid yet", middleware.ReasonNotYetValid, NotYetValid)

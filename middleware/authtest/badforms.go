@@ -70,23 +70,23 @@ func (b *badTokens) forms() {
 	b.add("no header", "."+rest, reason)
 	b.add("four segments", b.good+"."+signature, reason)
 	b.add("five segments: encrypted (JWE)", head+".AAAA.AAAA."+body+"."+signature, reason)
-	b.add("dots", "..", reason)
-	b.add("one word", "opaque", reason)
+	b.add("nothing but dots", "..", reason)
+	b.add("one word without dots", "opaque", reason)
 	b.add("padding behind the signature", b.good+"=", reason)
 	b.add("padding behind the payload", head+"."+body+"==."+signature, reason)
 	b.add("a line break in the signature", input+"."+signature[:10]+"\n"+signature[10:], reason)
-	b.add("a line break behind", b.good+"\r\n", reason)
-	b.add("a space inside", input+". "+signature, reason)
-	b.add("a zero byte behind", b.good+"\x00", reason)
-	b.add("a letter outside ASCII", input+"."+signature[:10]+"é"+signature[10:], reason)
+	b.add("a line break behind the token", b.good+"\r\n", reason)
+	b.add("a space in front of the signature", input+". "+signature, reason)
+	b.add("a zero byte behind the token", b.good+"\x00", reason)
+	b.add("a letter outside ASCII in the signature", input+"."+signature[:10]+"é"+signature[10:], reason)
 	if last, stray := strayBits(signature); stray {
 		b.add("stray bits behind the signature (not canonical base64)", input+"."+signature[:len(signature)-1]+last, reason)
 	}
 	// "???" and ">>>" encode to text with / and +, which base64url does not have.
 	text := b.payload(`,"note":"???>>>???>>>"`)
 	classic := strings.NewReplacer("-", "+", "_", "/").Replace(b64([]byte(b.header(""))) + "." + b64([]byte(text)))
-	b.add("the alphabet of plain base64", b.iss.seal(classic, b.key), reason)
-	b.texts("20 KiB", "", b.payload(`,"pad":"`+strings.Repeat("x", 20<<10)+`"`), middleware.ReasonTooLarge)
+	b.add("the alphabet of plain base64, not of base64url", b.iss.seal(classic, b.key), reason)
+	b.texts("a token of more than 20 KiB", "", b.payload(`,"pad":"`+strings.Repeat("x", 20<<10)+`"`), middleware.ReasonTooLarge)
 }
 
 // strayBits returns another last character for a segment that decodes to the same bytes, if there is one.

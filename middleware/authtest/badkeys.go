@@ -2,8 +2,6 @@ package authtest
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -31,16 +29,19 @@ func (b *badTokens) algorithms() {
 	b.iss.must(err)
 	document, err := json.Marshal(b.key.jwk())
 	b.iss.must(err)
-	for name, secret := range map[string][]byte{
-		"HS256 with the public key in PEM as the secret": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
-		"HS256 with the public key in DER as the secret": public,
-		"HS256 with the public JWK as the secret":        document,
-		"HS256 with an empty secret":                     nil,
+	for _, row := range []struct {
+		name   string
+		secret []byte
+	}{
+		{"HS256 with the public key in PEM as the secret", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})},
+		{"HS256 with the public key in DER as the secret", public},
+		{"HS256 with the public JWK as the secret", document},
+		{"HS256 with an empty secret", nil},
 	} {
 		input := b64([]byte(`{"alg":"HS256","typ":"at+jwt","kid":"`+b.key.id+`"}`)) + "." + payload
-		mac := hmac.New(sha256.New, secret)
+		mac := hmac.New(sha256.New, row.secret)
 		mac.Write([]byte(input))
-		b.add(name, input+"."+b64(mac.Sum(nil)), reason)
+		b.add(row.name, input+"."+b64(mac.Sum(nil)), reason)
 	}
 	b.mods("alg in lower case", reason, Header("alg", strings.ToLower(b.key.alg)))
 	b.mods("alg with a space behind", reason, Header("alg", b.key.alg+" "))
@@ -83,18 +84,10 @@ func (b *badTokens) keys() {
 	b.weakKeys()
 }
 
-// weakKeys: the issuer publishes keys that it should not, or signs with them as it should not.
+// weakKeys: the issuer has keys that it should not have, or signs with them as it should not.
 func (b *badTokens) weakKeys() {
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	b.iss.must(err)
-	weak := &key{id: "weak", alg: "RS256", private: small}
-	b.iss.keys = append(b.iss.keys, weak)
-	b.forged("an RSA key of 1024 bits that the issuer publishes", middleware.ReasonUnknownKey, weak)
-
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	b.iss.must(err)
-	wide := &key{id: "p384", alg: "ES384", private: p384}
-	b.iss.keys = append(b.iss.keys, wide)
+	weak, wide := b.iss.weakKeys()
+	b.forged("signed with an RSA key of 1024 bits", middleware.ReasonUnknownKey, weak)
 	b.forged("ES256 with the kid of a P-384 key", middleware.ReasonUnknownKey, wide, Header("alg", "ES256"))
 
 	rs256 := b.iss.key("RS256")
@@ -103,15 +96,18 @@ func (b *badTokens) weakKeys() {
 	b.forged("PS256 with a key that is published for RS256", middleware.ReasonUnknownKey, &other)
 
 	ps256 := b.iss.key("PS256")
-	for name, salt := range map[string]int{"20 bytes": 20, "the greatest length": rsa.PSSSaltLengthAuto} {
+	for _, row := range []struct {
+		name string
+		salt int
+	}{{"20 bytes", 20}, {"the greatest length", rsa.PSSSaltLengthAuto}} {
 		d := b.iss.draft(Header("alg", "PS256"), Header("kid", ps256.id))
 		head, err := b64JSON(d.header)
 		b.iss.must(err)
 		body, err := b64JSON(d.claims)
 		b.iss.must(err)
 		hash := sha256.Sum256([]byte(head + "." + body))
-		signature, err := rsa.SignPSS(rand.Reader, ps256.private.(*rsa.PrivateKey), crypto.SHA256, hash[:], &rsa.PSSOptions{SaltLength: salt})
+		signature, err := rsa.SignPSS(rand.Reader, ps256.private.(*rsa.PrivateKey), crypto.SHA256, hash[:], &rsa.PSSOptions{SaltLength: row.salt})
 		b.iss.must(err)
-		b.add("PS256 with a salt of "+name, head+"."+body+"."+b64(signature), middleware.ReasonInvalidSignature)
+		b.add("PS256 with a salt of "+row.name, head+"."+body+"."+b64(signature), middleware.ReasonInvalidSignature)
 	}
 }

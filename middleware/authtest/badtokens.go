@@ -18,7 +18,8 @@ type BadToken struct {
 // BadTokens returns about ninety classic attacks and mistakes, each made against this issuer's own keys and, but for the
 // one thing that is wrong, as good as [Issuer.Token]: prove that your deployment refuses every one of them. Err and
 // Reason are those of [middleware.Validator.Validate] with [Issuer.Config]; over HTTP the answer to all of them is 401,
-// or 400 where the text can't be in an Authorization header at all.
+// or 400 where the text can't be in an Authorization header at all. Their order is always the same. The keys that it needs
+// for other algorithms are published from then on, those that no issuer should have only by [Issuer.PublishWeakKeys].
 func (iss *Issuer) BadTokens() []BadToken {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()

@@ -1,6 +1,7 @@
 package authtest_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -18,6 +19,7 @@ func TestBadTokens(t *testing.T) {
 	for _, alg := range []string{"ES256", "RS256", "EdDSA", "ES384"} {
 		t.Run(alg, func(t *testing.T) {
 			iss := authtest.NewIssuer(t, authtest.Algorithm(alg))
+			iss.PublishWeakKeys()
 			auth, err := middleware.New(iss.Config())
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = auth.Close() })
@@ -46,4 +48,34 @@ func TestBadTokens(t *testing.T) {
 			assert.NoError(t, err, "the good token passes all the same")
 		})
 	}
+}
+
+// TestBadTokensOrder: two calls list the same attacks in the same order, and publish no key twice and no weak one.
+func TestBadTokensOrder(t *testing.T) {
+	iss := authtest.NewIssuer(t)
+	first := iss.BadTokens()
+	before := keyIDs(t, iss)
+	second := iss.BadTokens()
+	require.Len(t, second, len(first))
+	for i, bad := range first {
+		assert.Equal(t, bad.Name, second[i].Name)
+		assert.Equal(t, bad.Reason, second[i].Reason)
+	}
+	assert.Equal(t, before, keyIDs(t, iss))
+	assert.NotContains(t, before, "weak")
+	iss.PublishWeakKeys()
+	assert.Equal(t, append(before, "weak", "p384"), keyIDs(t, iss))
+}
+
+// keyIDs are the kids of the published keys.
+func keyIDs(t *testing.T, iss *authtest.Issuer) (ids []string) {
+	resp, err := iss.Client().Get(iss.Name() + "/jwks.json")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var doc struct{ Keys []struct{ Kid string } }
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&doc))
+	for _, k := range doc.Keys {
+		ids = append(ids, k.Kid)
+	}
+	return ids
 }

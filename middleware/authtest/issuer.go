@@ -30,6 +30,8 @@ type Issuer struct {
 	minted  int
 	signing map[string]*key // by algorithm
 	keys    []*key          // published
+	weak    []*key          // that BadTokens uses
+	expose  bool            // weak is published too
 	down    bool
 }
 
@@ -160,6 +162,17 @@ func (iss *Issuer) Revoke() {
 	iss.keys = kept
 }
 
+// PublishWeakKeys adds two keys to the key set that an issuer should not have there, the ones that two of [Issuer.BadTokens]
+// are signed with: an RSA key of 1024 bits, and a P-384 key whose kid a token with ES256 names. Without it these tokens
+// name keys that are not published, and are refused with the same reason. It is a call of its own because verifiers other
+// than package middleware may refuse the whole key set for the sake of the first.
+func (iss *Issuer) PublishWeakKeys() {
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	iss.weakKeys()
+	iss.expose = true
+}
+
 // Outage makes discovery and key set answer 503, or work again.
 func (iss *Issuer) Outage(down bool) {
 	iss.mu.Lock()
@@ -221,11 +234,26 @@ func (iss *Issuer) key(alg string) *key {
 	return k
 }
 
+// weakKeys returns the keys of newWeakKeys, always the same. The mutex is held.
+func (iss *Issuer) weakKeys() (weak, wide *key) {
+	if iss.weak == nil {
+		weak, wide, err := newWeakKeys()
+		iss.must(err)
+		iss.weak = []*key{weak, wide}
+	}
+	return iss.weak[0], iss.weak[1]
+}
+
 // keySet is the published document.
 func (iss *Issuer) keySet() []byte {
 	keys := make([]map[string]any, 0, len(iss.keys))
 	for _, k := range iss.keys {
 		keys = append(keys, k.jwk())
+	}
+	if iss.expose {
+		for _, k := range iss.weak {
+			keys = append(keys, k.jwk())
+		}
 	}
 	doc, err := json.Marshal(map[string]any{"keys": keys})
 	iss.must(err)

@@ -63,6 +63,16 @@ func newKey(alg, id string, n int) (*key, error) {
 	return k, err
 }
 
+// newWeakKeys makes a key that is too short, and one whose curve is not that of the algorithm it will sign for.
+func newWeakKeys() (weak, wide *key, err error) {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		return nil, nil, err
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	return &key{id: "weak", alg: "RS256", private: small}, &key{id: "p384", alg: "ES384", private: p384}, err
+}
+
 // jwk is the public key as a member of a key set.
 func (k *key) jwk() map[string]any {
 	m := map[string]any{"kid": k.id, "alg": k.alg, "use": "sig"}
