@@ -34,11 +34,17 @@ func (m *model) submit(g uint32, now time.Time) (answer uint32, ok bool) {
 	case g == m.gen:
 		m.superseded[g] = now
 		m.gen++
-	case now.Sub(m.superseded[g]) > modelGrace:
+	case m.spent(g, now):
 		m.revoked = true
 		return 0, false
 	}
 	return m.gen, true
+}
+
+// spent tells whether generation g came too late: after the grace, or more generations behind than a row remembers.
+func (m *model) spent(g uint32, now time.Time) bool {
+	at, superseded := m.superseded[g]
+	return superseded && (now.Sub(at) > modelGrace || m.gen-g > HistoryLength)
 }
 
 // state is one node of the search.
@@ -183,9 +189,7 @@ func (e *explorer) explore(s *state, depth int) {
 		settle := func(s *state) (uint32, bool) {
 			r := s.begun[p]
 			s.begun[p] = nil
-			if at, ok := s.model.superseded[r.gen]; ok && s.now.Sub(at) > modelGrace {
-				s.late = true
-			}
+			s.late = s.late || s.model.spent(r.gen, s.now)
 			return e.settle(s, r)
 		}
 		try(fmt.Sprintf("P%d.settle", p), func(s *state) {
@@ -200,10 +204,7 @@ func (e *explorer) explore(s *state, depth int) {
 		try("steal", func(s *state) { s.stolen = s.saved })
 	} else {
 		try("thief", func(s *state) {
-			outside := false
-			if at, ok := s.model.superseded[s.stolen]; ok {
-				outside = s.now.Sub(at) > modelGrace
-			}
+			outside := s.model.spent(s.stolen, s.now)
 			r := e.begin(s, e.owner, s.stolen)
 			if r == nil {
 				return

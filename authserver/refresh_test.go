@@ -480,3 +480,15 @@ func TestThousandConcurrentSubmissions(t *testing.T) {
 		w.refused(w.refresh(successor), "invalid_grant")
 	}
 }
+
+func TestT4TooManyGenerationsBehind(t *testing.T) {
+	w := newWorld(t)
+	tokens := []string{w.signIn().str("refresh_token")}
+	for range authserver.HistoryLength + 1 {
+		tokens = append(tokens, w.refresh(tokens[len(tokens)-1]).str("refresh_token"))
+	}
+	newest := tokens[len(tokens)-1]
+	assert.Equal(t, newest, w.refresh(tokens[1]).str("refresh_token"), "eight behind, in the grace")
+	w.refused(w.refresh(tokens[0]), "invalid_grant") // nine behind: the row does not remember when that was superseded
+	w.refused(w.refresh(newest), "invalid_grant")
+}
