@@ -14,8 +14,8 @@ import (
 
 // RotatorConfig says how signing keys live. A zero value means the default.
 type RotatorConfig struct {
-	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA; default ES256. RSA keys have 2048 bits. With another Algorithm
-	// than the stored keys have, the next rotation brings the first key of the new kind.
+	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA; default ES256. RSA keys have 2048 bits. Keys that
+	// are stored keep theirs, the next key among them: another Algorithm signs after two rotations.
 	Algorithm string
 
 	// Store keeps the keys, over restarts and for all nodes; nil means in memory.
