@@ -20,9 +20,12 @@ const (
 	RotateAlways     Rotation = "always"      // every time: the default, and the only one that finds a stolen token
 	RotateNearExpiry Rotation = "near_expiry" // once 70 % of the idle lifetime have passed; the same token before that
 	RotateNever      Rotation = "never"       // the same token always; confidential clients only
-	grantCode                 = "authorization_code"
-	grantRefresh              = "refresh_token"
-	grantCredentials          = "client_credentials"
+)
+
+const (
+	grantCode        = "authorization_code"
+	grantRefresh     = "refresh_token"
+	grantCredentials = "client_credentials"
 )
 
 // Client is one application that may ask for tokens. It can be read from JSON; lifetimes are strings like "60s" there.

@@ -25,7 +25,9 @@
 // either the client or a thief holds a copy.
 //
 // Everything that can fail — client, scope, user, signing — is done before the one atomic step of the store. A failed request
-// never spends a token or a code.
+// never spends a token or a code. When the store can't say whether it took the step the answer is 503, and the same refresh
+// token again finds out. A code has no grace: if it was spent after all, the second attempt counts as a replay, and the user
+// signs in once more.
 //
 // # Behind a proxy
 //

@@ -55,7 +55,7 @@ func (s *server) advance(d time.Duration) {
 // refresh returns the status and the refresh token of the answer.
 func (s *server) refresh(token string) (status int, next string) {
 	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {"app"}, "refresh_token": {token}}
-	r := httptest.NewRequest(http.MethodPost, "https://login.example/token", strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "https://login.example/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
