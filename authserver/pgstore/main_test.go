@@ -1,0 +1,183 @@
+package pgstore_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver/pgstore"
+)
+
+const childEnv = "PGSTORE_TEST_CHILD"
+
+// TestMain turns the test binary into a helper process when it is started as one.
+func TestMain(m *testing.M) {
+	if _, child := os.LookupEnv(childEnv); child {
+		if err := submitChild(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	stopOwn()
+	os.Exit(code)
+}
+
+var stopOwn = func() {}
+
+// server returns the URL of a PostgreSQL server: the one that PGSTORE_TEST_URL names, or the usual one of this machine, or one that is
+// started for the tests. Without any a test is skipped, and fails where CI is set.
+func server(t testing.TB) string {
+	t.Helper()
+	url, err := findServer()
+	if err != nil && os.Getenv("CI") == "" && os.Getenv("PGSTORE_TEST_URL") == "" {
+		t.Skip("there is no PostgreSQL: ", err)
+	}
+	require.NoError(t, err)
+	return url
+}
+
+var findServer = sync.OnceValues(func() (string, error) {
+	if url := os.Getenv("PGSTORE_TEST_URL"); url != "" {
+		return url, ping(url)
+	}
+	usual := "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"
+	if ping(usual) == nil {
+		return usual, nil
+	}
+	return startOwn()
+})
+
+func ping(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// startOwn makes a cluster in a temporary directory; as the user postgres if this is root, for whom PostgreSQL does not run.
+func startOwn() (string, error) {
+	tools, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	slices.Reverse(tools)
+	path := os.Getenv("PATH")
+	if len(tools) > 0 {
+		path = tools[0] + ":" + path
+	}
+	if err := os.Setenv("PATH", path); err != nil {
+		return "", err
+	}
+	if _, err := exec.LookPath("initdb"); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "pgstore")
+	if err != nil {
+		return "", err
+	}
+	attr := &syscall.SysProcAttr{}
+	if os.Geteuid() == 0 {
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			return "", err
+		}
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return "", err
+		}
+	}
+	run := func(name string, args ...string) error {
+		cmd := exec.Command(name, args...)
+		cmd.Dir, cmd.SysProcAttr = dir, attr
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s", name, err, out)
+		}
+		return nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	data := filepath.Join(dir, "data")
+	stopOwn = func() {
+		_ = run("pg_ctl", "stop", "-D", data, "-m", "immediate")
+		_ = os.RemoveAll(dir)
+	}
+	err = errors.Join(l.Close(), run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"))
+	if err != nil {
+		return "", err
+	}
+	options := fmt.Sprintf("-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=", port)
+	if err := run("pg_ctl", "start", "-w", "-D", data, "-l", filepath.Join(dir, "log"), "-o", options); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port), nil
+}
+
+var sealKey = []byte("0123456789abcdef0123456789abcdef")
+
+// config is that of a store in a schema of its own, which goes when the test ends.
+func config(t testing.TB) pgstore.Config {
+	t.Helper()
+	url := server(t)
+	schema := "bearergate test " + strings.ToLower(rand.Text()[:12])
+	t.Cleanup(func() { query(t, url, `DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
+	return pgstore.Config{URL: url, Schema: schema, SealKeys: [][]byte{sealKey}, Timeout: time.Minute,
+		Configure: func(c *pgxpool.Config) { c.MaxConns = 8 }}
+}
+
+func open(t testing.TB, cfg pgstore.Config) *pgstore.Store {
+	t.Helper()
+	s, err := pgstore.Open(context.Background(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+// query runs one statement and returns the first column of its rows as text.
+func query(t testing.TB, url, sql string, args ...any) []string {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, conn.Close(ctx)) }()
+	rows, err := conn.Query(ctx, sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+	require.NoError(t, err)
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		if len(row.RawValues()) == 0 {
+			return "", nil
+		}
+		return string(row.RawValues()[0]), nil
+	})
+	require.NoError(t, err)
+	return out
+}
+
+// table is a table's name as it stands in a statement.
+func table(cfg pgstore.Config, name string) string {
+	return pgx.Identifier{cfg.Schema, name}.Sanitize()
+}

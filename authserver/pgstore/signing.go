@@ -1,0 +1,62 @@
+package pgstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// LoadKeys returns the signing keys' state. Errors: ErrSealed. See [jwks.KeyStore].
+func (s *Store) LoadKeys(ctx context.Context) (state []byte, version string, err error) {
+	state, version, _, err = s.loadKeys(ctx)
+	return state, version, err
+}
+
+// SaveKeys seals the signing keys' state and replaces what is there. See [jwks.KeyStore].
+func (s *Store) SaveKeys(ctx context.Context, state []byte, version string) error {
+	// Random, so that a state which an operator has put back never has the version of one that came between.
+	sql, args := s.sql.firstKeys, []any{rand.Text(), s.seal.seal(state)}
+	if version != "" {
+		sql, args = s.sql.nextKeys, append(args, version)
+	}
+	n, err := s.exec(ctx, s.timeout, sql, args...)
+	if err == nil && n == 0 {
+		return jwks.ErrConflict
+	}
+	return err
+}
+
+func (s *Store) loadKeys(ctx context.Context) (state []byte, version string, first bool, err error) {
+	var sealed []byte
+	err = s.do(ctx, s.timeout, func(ctx context.Context) error {
+		err := s.pool.QueryRow(ctx, s.sql.loadKeys).Scan(&version, &sealed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err != nil || version == "" {
+		return nil, "", true, err
+	}
+	if state, first, err = s.seal.open(sealed); err != nil {
+		return nil, "", false, err
+	}
+	return state, version, first, nil
+}
+
+// reseal brings the signing keys under the first of the keys to seal with, so that an old one can be dropped.
+func (s *Store) reseal(ctx context.Context) error {
+	state, version, first, err := s.loadKeys(ctx)
+	if err != nil || first {
+		return err
+	}
+	if err := s.SaveKeys(ctx, state, version); err != nil && !errors.Is(err, jwks.ErrConflict) {
+		return fmt.Errorf("sealing again: %w", err)
+	}
+	return nil
+}

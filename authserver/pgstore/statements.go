@@ -1,0 +1,84 @@
+package pgstore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/bearergate/bearergate/authserver"
+)
+
+// statements are the SQL texts with the schema's name in them. Parameters are cast wherever the simple protocol, in which they are
+// literals, or NULL would leave their type open.
+type statements struct {
+	grants, create, grant, exists, advance, once, sweepGrants, sweepOnce, loadKeys, firstKeys, nextKeys string
+}
+
+// disposable is [authserver.Grant.DisposableAt]; LEAST and GREATEST pass over NULL.
+const disposable = `GREATEST(LEAST(expires_at, idle_expires_at, revoked_at), access_expires_at)`
+
+func newStatements(schema string) statements {
+	expand := func(sql string) string { return strings.ReplaceAll(sql, "{s}", pgx.Identifier{schema}.Sanitize()) }
+	var places []string
+	for i := range strings.Count(columns, ",") + 2 { // one more for check_at
+		places = append(places, fmt.Sprintf("$%d", i+1))
+	}
+	return statements{
+		grants: expand(`{s}.grants`),
+
+		create: expand(`INSERT INTO {s}.grants (` + columns + `, check_at) VALUES (` + strings.Join(places, ", ") + `) ON CONFLICT (id) DO NOTHING`),
+
+		grant: expand(`SELECT ` + columns + ` FROM {s}.grants WHERE id = $1`),
+
+		exists: expand(`SELECT EXISTS (SELECT 1 FROM {s}.grants WHERE id = $1)`),
+
+		// $1 id, $2 from, $3 to, $4 replay, $5 now, $6 now as in history, $7 idle end or NULL, $8 access token's end or NULL
+		advance: expand(fmt.Sprintf(`UPDATE {s}.grants SET
+			generation = $3::bigint,
+			history = CASE WHEN $3::bigint = generation THEN history
+				WHEN $3::bigint = generation + 1 THEN substr(history || $6::bytea, GREATEST(octet_length(history) - %d, 1))
+				ELSE $6::bytea END,
+			replays = CASE WHEN $3::bigint = generation THEN replays ELSE 0 END + CASE WHEN $4::boolean THEN 1 ELSE 0 END,
+			idle_expires_at = COALESCE($7::bigint, idle_expires_at),
+			access_expires_at = GREATEST(access_expires_at, $8::bigint)
+			WHERE id = $1 AND generation = $2::bigint AND revoked_at IS NULL AND expires_at > $5::bigint AND idle_expires_at > $5::bigint`,
+			historyWidth*(authserver.HistoryLength-1)-1)),
+
+		// $1 key, $2 until, $3 now
+		once: expand(`INSERT INTO {s}.once AS o (key, until) VALUES ($1, $2::bigint)
+			ON CONFLICT (key) DO UPDATE SET until = EXCLUDED.until WHERE o.until <= $3::bigint`),
+
+		// $1 now, $2 limit. Rows that another call holds are left for later, and so is what a refresh has given a longer life.
+		sweepGrants: expand(`WITH due AS MATERIALIZED (
+				SELECT id, ` + disposable + ` AS due_at FROM {s}.grants WHERE check_at <= $1::bigint
+				ORDER BY check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
+			gone AS (DELETE FROM {s}.grants WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due_at <= $1::bigint))
+				AND ` + disposable + ` <= $1::bigint RETURNING 1),
+			kept AS (UPDATE {s}.grants SET check_at = ` + disposable + `
+				WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due_at > $1::bigint)) RETURNING 1)
+			SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)`),
+
+		sweepOnce: expand(`DELETE FROM {s}.once WHERE key = ANY (ARRAY(SELECT key FROM {s}.once WHERE until <= $1::bigint
+			ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),
+
+		loadKeys:  expand(`SELECT version, sealed FROM {s}.signing_keys WHERE name = 'rotator'`),
+		firstKeys: expand(`INSERT INTO {s}.signing_keys (name, version, sealed) VALUES ('rotator', $1, $2) ON CONFLICT (name) DO NOTHING`),
+		nextKeys:  expand(`UPDATE {s}.signing_keys SET version = $1, sealed = $2 WHERE name = 'rotator' AND version = $3`),
+	}
+}
+
+// where is the condition that picks sel's rows; its parameters are added to args. Each selector has a statement of its own, so that
+// each has a plan of its own.
+func where(sel authserver.Selector, args []any) (string, []any) {
+	var terms []string
+	for _, term := range []struct{ column, value string }{
+		{"id =", sel.ID}, {"subject =", sel.Subject}, {"client_id =", sel.ClientID}, {"session_id =", sel.SessionID}, {"id <>", sel.Except},
+	} {
+		if term.value != "" {
+			args = append(args, term.value)
+			terms = append(terms, fmt.Sprintf("%s $%d", term.column, len(args)))
+		}
+	}
+	return strings.Join(terms, " AND "), args
+}
