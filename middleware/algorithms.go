@@ -1,24 +1,22 @@
 package middleware
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	_ "crypto/sha256" // for golang-jwt, which links no hash
-	_ "crypto/sha512"
 	"strings"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
-// An algorithm is one that may be put on an allow-list. golang-jwt verifies; what it leaves open is checked before: that
-// the curve is the one of the algorithm (it takes ES384 with a P-256 key), the size of RSA keys, the length of the
-// signature, and that the salt of PSS is as long as the hash (it takes any).
+// An algorithm is one that may be put on an allow-list. What golang-jwt leaves open is checked: that the curve is the one
+// of the algorithm (it takes ES384 with a P-256 key), the size of RSA keys, the length of the signature, and that the salt
+// of PSS is as long as the hash (RFC 7518 §3.5; it takes any).
 type algorithm struct {
-	name   string
-	method jwt.SigningMethod
-	curve  string // of ES*
-	size   int    // of the signature in bytes; 0: the size of the RSA modulus
+	name  string
+	hash  crypto.Hash     // 0: the algorithm hashes by itself
+	pss   *rsa.PSSOptions // of PS*
+	curve string          // of ES*
+	size  int             // of the signature in bytes; 0: the size of the RSA modulus
 }
 
 // minRSABits: RFC 7518 §3.3. maxRSABits bounds what a hostile key set can make one verification cost.
@@ -28,25 +26,19 @@ const (
 )
 
 var algorithms = []*algorithm{
-	{name: "RS256", method: jwt.SigningMethodRS256},
-	{name: "RS384", method: jwt.SigningMethodRS384},
-	{name: "RS512", method: jwt.SigningMethodRS512},
-	{name: "PS256", method: strictPSS(jwt.SigningMethodPS256)},
-	{name: "PS384", method: strictPSS(jwt.SigningMethodPS384)},
-	{name: "PS512", method: strictPSS(jwt.SigningMethodPS512)},
-	{name: "ES256", method: jwt.SigningMethodES256, curve: "P-256", size: 64},
-	{name: "ES384", method: jwt.SigningMethodES384, curve: "P-384", size: 96},
-	{name: "ES512", method: jwt.SigningMethodES512, curve: "P-521", size: 132},
-	{name: "EdDSA", method: jwt.SigningMethodEdDSA, size: ed25519.SignatureSize},
+	{name: "RS256", hash: crypto.SHA256},
+	{name: "RS384", hash: crypto.SHA384},
+	{name: "RS512", hash: crypto.SHA512},
+	{name: "PS256", hash: crypto.SHA256, pss: strictPSS},
+	{name: "PS384", hash: crypto.SHA384, pss: strictPSS},
+	{name: "PS512", hash: crypto.SHA512, pss: strictPSS},
+	{name: "ES256", hash: crypto.SHA256, curve: "P-256", size: 64},
+	{name: "ES384", hash: crypto.SHA384, curve: "P-384", size: 96},
+	{name: "ES512", hash: crypto.SHA512, curve: "P-521", size: 132},
+	{name: "EdDSA", size: ed25519.SignatureSize},
 }
 
-// strictPSS is m without the leniency that golang-jwt has for signatures with another salt length (RFC 7518 §3.5).
-func strictPSS(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
-	return &jwt.SigningMethodRSAPSS{
-		SigningMethodRSA: m.SigningMethodRSA,
-		Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: m.Hash},
-	}
-}
+var strictPSS = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 
 // algorithmNamed returns nil for names that can't be on an allow-list.
 func algorithmNamed(name string) *algorithm {
@@ -69,18 +61,6 @@ func (a *algorithm) fits(key any) bool {
 		return a.name == "EdDSA" && len(k) == ed25519.PublicKeySize
 	}
 	return false
-}
-
-// verify reports whether sig is the signature of input under key.
-func (a *algorithm) verify(input string, sig []byte, key any) error {
-	size := a.size
-	if k, ok := key.(*rsa.PublicKey); ok {
-		size = k.Size()
-	}
-	if len(sig) != size {
-		return jwt.ErrTokenSignatureInvalid
-	}
-	return a.method.Verify(input, sig, key)
 }
 
 // symmetric reports whether name is an algorithm with a shared secret, or none at all: refused with its own words.

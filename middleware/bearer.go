@@ -14,7 +14,7 @@ type Bearer struct {
 	metadataURL string
 	metadata    http.Handler
 	path        string // of the metadata
-	retryAfter  string
+	retryAfter  []string
 	answers     sync.Map // of *verdict to *answer
 }
 
@@ -105,7 +105,7 @@ func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	if fromQuery {
 		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
 	}
-	next.ServeHTTP(w, r.WithContext(&judged{Context: r.Context(), token: tok, by: b}))
+	next.ServeHTTP(w, b.pass(r, tok))
 }
 
 // check finds and judges the token of r, tells the outcome, and returns it.
@@ -124,6 +124,9 @@ func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, fromQuery bool, 
 	raw, fromQuery, err := b.credentials(r)
 	if err == nil {
 		tok, err = v.judge(ctx, raw, &c)
+		if (err == error(errMalformed) || err == error(errTooLarge)) && !isB64Token(raw) { //nolint:errorlint // they come bare
+			err = errCredentials // whatever has the form of a token has these characters only
+		}
 	}
 	if err == nil && rt != nil {
 		err = rt.judge(tok, v.now(), v.cfg.ClockSkew)

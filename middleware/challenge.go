@@ -3,6 +3,7 @@ package middleware
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ type answer struct {
 	description string
 	challenges  []string // values of WWW-Authenticate
 	body        []byte   // nil for none
-	length      string   // of the body
+	length      []string // of the body
 }
 
 // answer works out the answer to r. Most refusals say nothing of the token or the route, so that their answers are made
@@ -80,7 +81,7 @@ func (b *Bearer) newAnswer(r *refusal) *answer {
 			Error       string `json:"error"`
 			Description string `json:"error_description,omitempty"`
 		}{a.code, a.description})
-		a.length = strconv.Itoa(len(a.body))
+		a.length = []string{strconv.Itoa(len(a.body))}
 	}
 	if a.status >= http.StatusInternalServerError || a.status == http.StatusForbidden && cfg.Profile == ASPNET {
 		return a // RFC 6750 has no challenge for the first: the client can do nothing; JwtBearer none for the second
@@ -89,6 +90,7 @@ func (b *Bearer) newAnswer(r *refusal) *answer {
 	if a.status == http.StatusUnauthorized {
 		a.challenges = append(a.challenges, cfg.Challenges...)
 	}
+	a.challenges = slices.Clip(a.challenges) // who adds one gets a slice of his own
 	return a
 }
 

@@ -1,9 +1,9 @@
 package middleware
 
 import (
-	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The claims that this package reads, as bits.
@@ -46,67 +46,79 @@ type claimSet struct {
 	text                                string
 }
 
+// parse reads a payload. That a name is registered says that its bit is there twice if the name is; the others are
+// compared one by one.
 func (c *claimSet) parse(text string) error {
 	c.text = text
-	err := scanObject(text, func(name string, v value) error {
-		ok := true
-		switch name {
+	if !utf8.ValidString(text) {
+		return errPayload
+	}
+	var m members
+	for m.begin(text); m.next(); {
+		v, bit, ok := m.value, 0, true
+		switch m.name {
 		case "iss":
-			c.has |= hasIss
+			bit = hasIss
 			c.iss, ok = v.str()
 		case "sub":
-			c.has |= hasSub
+			bit = hasSub
 			c.sub, ok = v.str()
 		case "aud":
-			c.has |= hasAud
+			bit = hasAud
 			c.aud, ok = v, isStrings(v)
 		case "exp":
-			c.has |= hasExp
+			bit = hasExp
 			c.expiry, ok = numericDate(v.raw)
 		case "nbf":
-			c.has |= hasNbf
+			bit = hasNbf
 			c.notBefore, ok = numericDate(v.raw)
 		case "iat":
-			c.has |= hasIat
+			bit = hasIat
 			c.issued, ok = numericDate(v.raw)
 		case "jti":
-			c.has |= hasJti
+			bit = hasJti
 			c.jti, ok = v.str()
 		case "client_id":
-			c.has |= hasClientID
+			bit = hasClientID
 			c.clientID, ok = v.str()
 		case "azp":
-			c.has |= hasAzp
+			bit = hasAzp
 			c.azp, ok = v.str()
 		case "scope":
-			c.has |= hasScope
+			bit = hasScope
 			c.scope, ok = v, isStrings(v)
 		case "scp":
-			c.has |= hasScp
+			bit = hasScp
 			c.scp, ok = v, isStrings(v)
 		case "acr":
-			c.has |= hasACR
+			bit = hasACR
 			c.acr, ok = v.str()
 		case "auth_time":
-			c.has |= hasAuthTime
+			bit = hasAuthTime
 			c.authTime, ok = numericDate(v.raw)
 		case "cnf":
-			c.has |= hasCnf
+			bit = hasCnf
 			ok = v.kind() == '{'
 		default:
-			if foldsInto(name, claimNames) {
+			if !m.add() {
+				return errPayload
+			}
+			if foldsInto(m.name, claimNames) {
 				return refuse(verdictFolded)
 			}
 		}
-		if !ok {
-			return refuse(verdictClaimType).about(name)
+		if c.has&bit != 0 {
+			return errPayload
 		}
-		return nil
-	})
-	if errors.Is(err, errJSON) {
-		return refuse(verdictPayload)
+		c.has |= bit
+		if !ok {
+			return refuse(verdictClaimType).about(m.name)
+		}
 	}
-	return err
+	if !m.ended() {
+		return errPayload
+	}
+	return nil
 }
 
 // isStrings reports whether v is a string or an array of strings (RFC 7519 §4.1.3 for aud; issuers differ for scope).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 )
 
@@ -33,6 +34,27 @@ type Config struct {
 
 	// MaxTokenSize is the longest token that is looked at, in bytes. NewConfig sets 16384.
 	MaxTokenSize int
+
+	// CacheEntries is the most verified tokens that are remembered, so that a token that is presented again costs no second
+	// verification. NewConfig sets 16384. 0 remembers none.
+	//
+	// Only a token that is the same byte for byte, whose key the issuer still publishes, and whose exp, nbf, iat and
+	// MaxTokenAge still hold to the nanosecond is accepted this way; Check is asked every time. Refusals and tokens that
+	// are bound to a key (cnf) are not remembered.
+	CacheEntries int
+
+	// CacheBytes is the most memory that remembered tokens may take, in bytes, about 2 KB each. NewConfig sets 32 MiB. 0
+	// remembers none.
+	CacheBytes int
+
+	// CacheDigests keeps of remembered tokens their SHA-256 in place of their text, so that a dump of the memory has fewer
+	// tokens in it; the claims are there all the same. It takes half the memory, and half a microsecond a request.
+	CacheDigests bool
+
+	// MaxVerifications is how many signatures are verified at the same time; the others wait for their turn, no longer
+	// than their request lives. It keeps a flood of forged signatures from delaying requests whose tokens are remembered.
+	// NewConfig sets runtime.GOMAXPROCS(0). 0 means no limit.
+	MaxVerifications int
 
 	// AllowInsecureHTTP permits issuers and key sets that are reached by plain http on hosts other than loopback.
 	// Whoever stands between can then replace the keys.
@@ -126,6 +148,9 @@ func NewConfig(issuer string, audience ...string) *Config {
 		ClockSkew:             time.Minute,
 		RequireExpirationTime: true,
 		MaxTokenSize:          16 << 10,
+		CacheEntries:          16 << 10,
+		CacheBytes:            32 << 20,
+		MaxVerifications:      runtime.GOMAXPROCS(0),
 		DescribeErrors:        true,
 		JSONBody:              true,
 		RetryAfter:            5 * time.Second,

@@ -1,6 +1,9 @@
 package middleware
 
-import "time"
+import (
+	"time"
+	"unicode/utf8"
+)
 
 // What the tests of parts need to see.
 
@@ -16,17 +19,23 @@ var (
 func NumericDate(text string) (time.Time, bool) { return numericDate(text) }
 
 // ScanObject reads text as one strict JSON object and returns its members: strings unescaped, everything else as it is.
-func ScanObject(text string) (members map[string]string, ok bool) {
-	members = map[string]string{}
-	err := scanObject(text, func(name string, v value) error {
-		s, isString := v.str()
-		if !isString {
-			s = v.raw
+func ScanObject(text string) (map[string]string, bool) {
+	found := map[string]string{}
+	var m members
+	if !utf8.ValidString(text) {
+		return found, false
+	}
+	for m.begin(text); m.next(); {
+		if !m.add() {
+			return found, false
 		}
-		members[name] = s
-		return nil
-	})
-	return members, err == nil
+		s, isString := m.value.str()
+		if !isString {
+			s = m.value.raw
+		}
+		found[m.name] = s
+	}
+	return found, m.ended()
 }
 
 // Find returns the text of what a path leads to.
@@ -39,4 +48,11 @@ func Find(text, path string) (string, bool) {
 func VerifySignature(alg, input string, signature []byte, key any) bool {
 	a := algorithmNamed(alg)
 	return a != nil && a.fits(key) && a.verify(input, signature, key) == nil
+}
+
+// DecodeSegment decodes a segment.
+func DecodeSegment(s string) ([]byte, bool) {
+	dst := make([]byte, decodedLen(s))
+	ok := decode(dst, s)
+	return dst, ok
 }

@@ -1,8 +1,8 @@
 package middleware
 
 import (
-	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxKeyID bounds kid: it is looked up, logged and remembered by key sources.
@@ -13,38 +13,44 @@ const maxKeyID = 256
 type header struct {
 	alg, typ, kid string
 	hasTyp        bool
+	media         string // typ, normalised
 }
 
 func (h *header) parse(text string) error {
-	err := scanObject(text, func(name string, v value) error {
-		var ok = true
-		switch name {
+	if !utf8.ValidString(text) {
+		return errHeader
+	}
+	var m members
+	for m.begin(text); m.next(); {
+		if !m.add() {
+			return errHeader
+		}
+		v, ok := m.value, true
+		switch m.name {
 		case "alg":
 			h.alg, ok = v.str()
 		case "typ":
 			h.typ, ok = v.str()
 			h.hasTyp = true
+			h.media = normalType(h.typ)
 		case "kid":
 			if h.kid, ok = v.str(); !ok || len(h.kid) > maxKeyID {
-				return refuse(verdictKeyID)
+				return errKeyID
 			}
 		case "crit", "b64":
 			// Both change how the rest is to be understood, and none of the extensions is (RFC 7515 §4.1.11, RFC 7797).
 			return refuse(verdictCritical)
 		default:
-			if foldsInto(name, headerNames) {
-				return refuse(verdictHeader)
-			}
+			ok = !foldsInto(m.name, headerNames)
 		}
 		if !ok {
-			return refuse(verdictHeader)
+			return errHeader
 		}
-		return nil
-	})
-	if errors.Is(err, errJSON) || err == nil && h.alg == "" {
-		return refuse(verdictHeader)
 	}
-	return err
+	if !m.ended() || h.alg == "" {
+		return errHeader
+	}
+	return nil
 }
 
 // headerNames are the names that are read here, or by a reader after us that does not care for case.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bearergate/bearergate/jwks"
 )
@@ -21,55 +22,80 @@ type dossier struct {
 // judge is the one way through the validator. The steps and their order are those of the package documentation. It
 // returns the token together with an error when only the verdict of Check or of a route is against it.
 func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*Token, error) {
-	// 1. Form.
+	// 1. Size. 2. The same text was verified before: then it has the form too.
 	if len(raw) > v.cfg.MaxTokenSize {
-		return nil, refuse(verdictTooLarge)
+		return nil, errTooLarge
 	}
+	if e := v.cache.find(raw); e != nil && e.stands(ctx, v.now()) {
+		c.issuer = e.issuer
+		return &e.token, v.check(ctx, c, &e.token)
+	}
+	// 1. Form.
 	head, body, seal, ok := split(raw)
 	if !ok {
-		return nil, refuse(verdictMalformed)
+		return nil, errMalformed
 	}
-	buffer, ok := decode(make([]byte, 0, len(raw)*3/4), head)
-	if !ok {
-		return nil, refuse(verdictMalformed)
+	known := v.headers.find(head)
+	var text string
+	if known == nil {
+		buffer := make([]byte, decodedLen(head))
+		if !decode(buffer, head) {
+			return nil, errMalformed
+		}
+		text = stringOf(buffer)
 	}
-	headEnd := len(buffer)
-	if buffer, ok = decode(buffer, body); !ok {
-		return nil, refuse(verdictMalformed)
+	payload := make([]byte, decodedLen(body))
+	if !decode(payload, body) {
+		return nil, errMalformed
 	}
-	bodyEnd := len(buffer)
-	if buffer, ok = decode(buffer, seal); !ok {
-		return nil, refuse(verdictMalformed)
+	var room [512]byte
+	signature := room[:0]
+	if n := decodedLen(seal); n <= len(room) {
+		signature = signature[:n]
+	} else {
+		signature = make([]byte, n)
 	}
-	text, signature := string(buffer[:bodyEnd]), buffer[bodyEnd:]
-	// 3. Header. (2 is the cache.)
-	if err := c.header.parse(text[:headEnd]); err != nil {
-		return nil, err
+	if !decode(signature, seal) {
+		return nil, errMalformed
 	}
-	if err := v.judgeHeader(&c.header); err != nil {
-		return nil, err
+	// 3. Header.
+	if known != nil {
+		c.header = *known
+	} else {
+		if err := c.header.parse(text); err != nil {
+			return nil, err
+		}
+		if err := v.judgeHeader(&c.header); err != nil {
+			return nil, err
+		}
 	}
 	// 4. Payload.
-	if err := c.claims.parse(text[headEnd:]); err != nil {
+	if err := c.claims.parse(stringOf(payload)); err != nil {
 		return nil, err
 	}
-	if err := v.judgeClaims(c); err != nil {
+	now := v.now()
+	if err := v.judgeClaims(c, now); err != nil {
 		return nil, err
 	}
 	// 5. Key, 6. signature.
-	if err := v.judgeSignature(ctx, c, raw[:len(head)+1+len(body)], signature); err != nil {
-		return nil, err
-	}
-	// 7. What the profile wants besides.
-	tok, err := c.token()
+	key, err := v.judgeSignature(ctx, c, raw[:len(head)+1+len(body)], signature)
 	if err != nil {
 		return nil, err
 	}
-	// 8. The caller.
-	if err := v.check(ctx, c, tok); err != nil {
-		return tok, err
+	if known == nil {
+		v.headers.put(head, &c.header, key)
 	}
-	return tok, nil
+	// 7. What the profile wants besides.
+	e := &verified{issuer: c.issuer, key: key}
+	if err := c.fill(e); err != nil {
+		return nil, err
+	}
+	if v.cache != nil && c.claims.has&hasCnf == 0 { // what is bound to a key needs its proof with every request
+		e.bound(&c.claims, c.issuer, v.cfg.ClockSkew)
+		v.cache.put(e, raw, now)
+	}
+	// 8. The caller.
+	return &e.token, v.check(ctx, c, &e.token)
 }
 
 // judgeHeader refuses what no issuer may use; judgeClaims asks again, for the one issuer.
@@ -83,7 +109,7 @@ func (v *Validator) judgeHeader(h *header) error {
 	return nil
 }
 
-func (v *Validator) judgeClaims(c *dossier) error {
+func (v *Validator) judgeClaims(c *dossier, now time.Time) error {
 	if c.claims.has&hasIss == 0 {
 		return v.noted(v.issuers[0], refuse(verdictNoIssuer), &c.claims)
 	}
@@ -108,7 +134,6 @@ func (v *Validator) judgeClaims(c *dossier) error {
 	if !iss.acceptsType(&c.header) {
 		return v.refuseFor(iss, verdictType, c.header.typ)
 	}
-	now := v.now()
 	if iss.Profile == ASPNET { // which looks at the lifetime first
 		if r := v.judgeTimes(iss, &c.claims, now); r != nil {
 			return r
@@ -134,17 +159,19 @@ var errTrailingSlash = errors.New("it differs only by a trailing slash from one 
 // maxKeys bounds the verifications for one token: a token without kid fits every key of its type.
 const maxKeys = 8
 
-func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string, signature []byte) error {
+// judgeSignature returns the key that verifies the token.
+func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string, signature []byte) (*jwks.Key, error) {
 	keys, err := c.issuer.Keys.Lookup(ctx, c.header.kid, c.header.alg)
 	switch {
+	case err == nil && len(keys) > 0:
+	case err == nil:
+		return nil, v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid), &c.claims)
 	case errors.Is(err, jwks.ErrKeyNotFound):
-		return v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid).because(err), &c.claims)
-	case err != nil && ctx.Err() != nil:
-		return refuse(verdictCancelled).because(err)
-	case err != nil:
-		return refuse(verdictKeysUnavailable).because(err)
-	case len(keys) == 0:
-		return v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid), &c.claims)
+		return nil, v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid).because(err), &c.claims)
+	case ctx.Err() != nil:
+		return nil, refuse(verdictCancelled).because(err)
+	default:
+		return nil, refuse(verdictKeysUnavailable).because(err)
 	}
 	fits := false
 	for _, key := range keys[:min(len(keys), maxKeys)] {
@@ -152,14 +179,19 @@ func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string
 			continue
 		}
 		fits = true
-		if c.alg.verify(input, signature, key.Public()) == nil {
-			return nil
+		if err := v.limit.enter(ctx); err != nil {
+			return nil, refuse(verdictCancelled).because(err)
+		}
+		err := c.alg.verify(input, signature, key.Public())
+		v.limit.leave()
+		if err == nil {
+			return key, nil
 		}
 	}
 	if !fits {
-		return v.refuseFor(c.issuer, verdictUnfitKey, c.header.kid)
+		return nil, v.refuseFor(c.issuer, verdictUnfitKey, c.header.kid)
 	}
-	return v.refuseFor(c.issuer, verdictSignature, "")
+	return nil, v.refuseFor(c.issuer, verdictSignature, "")
 }
 
 // check asks the caller.
@@ -198,31 +230,33 @@ func (v *Validator) refuseFor(iss *issuer, verdict *verdict, subject string) *re
 	return r
 }
 
-// token is step 7: the claims that must be there, and the Token.
-func (c *dossier) token() (*Token, error) {
+// fill is step 7: the claims that must be there, and the Token.
+func (c *dossier) fill(e *verified) error {
 	iss, cl := c.issuer, &c.claims
 	if missing := iss.required &^ cl.has; missing != 0 {
 		for _, name := range claimNames {
 			if claimBits[name]&missing != 0 {
-				return nil, refuse(verdictMissing).about(name)
+				return refuse(verdictMissing).about(name)
 			}
 		}
 	}
 	for _, name := range iss.others {
 		if val, ok := find(cl.text, name); !ok || val.raw == "null" {
-			return nil, refuse(verdictMissing).about(name)
+			return refuse(verdictMissing).about(name)
 		}
 	}
-	tok := &Token{
+	e.token = Token{
 		Issuer: cl.iss, Subject: cl.sub, ClientID: cl.clientID, ID: cl.jti,
 		Expiry: cl.expiry, NotBefore: cl.notBefore, IssuedAt: cl.issued, AuthTime: cl.authTime, ACR: cl.acr,
 		Type: c.header.typ, Algorithm: c.header.alg, KeyID: c.header.kid,
 		payload: cl.text,
 	}
+	tok := &e.token
 	if cl.has&hasClientID == 0 {
 		tok.ClientID = cl.azp
 	}
-	tok.Audience = stringsOf(nil, cl.aud, false)
+	tok.Audience = stringsOf(e.audience[:0], cl.aud, false)
+	scopes := e.scopes[:0]
 	for _, path := range iss.ScopeClaims {
 		var val value
 		switch path {
@@ -233,10 +267,14 @@ func (c *dossier) token() (*Token, error) {
 		default:
 			var ok bool
 			if val, ok = find(cl.text, path); ok && !isStrings(val) {
-				return nil, refuse(verdictClaimType).about(path)
+				return refuse(verdictClaimType).about(path)
 			}
 		}
-		tok.Scopes = stringsOf(tok.Scopes, val, true)
+		scopes = stringsOf(scopes, val, true)
 	}
-	return tok, nil
+	if len(scopes) > 0 {
+		tok.Scopes = slices.Clip(scopes) // who appends to it gets a slice of his own
+	}
+	tok.Audience = slices.Clip(tok.Audience)
+	return nil
 }

@@ -13,31 +13,18 @@ func find(text, path string) (value, bool) {
 		}
 		name = pointerUnescaper.Replace(name)
 	}
-	var found value
-	p := scanner{s: text}
-	p.space()
-	// The text was accepted before: the only error can be that it is an array or a scalar.
-	if p.peek() != '{' {
-		return value{}, false
-	}
-	_ = p.object(1, func(n string, v value) error {
-		if n == name {
-			found = v
-			return errFound
+	var m members // of a text that was accepted before: it can only be an array or a scalar, which has none
+	for m.begin(text); m.next(); {
+		switch {
+		case m.name != name:
+		case rest == "":
+			return m.value, true
+		default:
+			return find(m.value.raw, rest)
 		}
-		return nil
-	})
-	if found.raw == "" {
-		return value{}, false
 	}
-	if rest == "" {
-		return found, true
-	}
-	return find(found.raw, rest)
+	return value{}, false
 }
-
-// errFound ends a scan early.
-var errFound = refuse(verdictPayload)
 
 // pointerUnescaper works from left to right, as RFC 6901 §4 wants it: "~01" is "~1".
 var pointerUnescaper = strings.NewReplacer("~1", "/", "~0", "~")

@@ -70,6 +70,14 @@ func (c *Config) problems() []error {
 	if c.MaxTokenSize <= 0 {
 		add("MaxTokenSize", "%d is not positive", c.MaxTokenSize)
 	}
+	for _, bound := range []struct {
+		name  string
+		value int
+	}{{"CacheEntries", c.CacheEntries}, {"CacheBytes", c.CacheBytes}, {"MaxVerifications", c.MaxVerifications}} {
+		if bound.value < 0 {
+			add(bound.name, "%d is negative", bound.value)
+		}
+	}
 	names := map[string]bool{}
 	for n, iss := range c.all() {
 		where := "issuer " + strconv.Quote(iss.Name)

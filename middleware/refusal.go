@@ -121,6 +121,18 @@ type refusal struct {
 // refuse returns v as an error.
 func refuse(v *verdict) *refusal { return &refusal{verdict: v} }
 
+// Refusals that say nothing of a token are made once: they are the cheapest to provoke.
+var (
+	errNoToken     = refuse(verdictNoToken)
+	errMultiple    = refuse(verdictMultiple)
+	errCredentials = refuse(verdictCredentials)
+	errTooLarge    = refuse(verdictTooLarge)
+	errMalformed   = refuse(verdictMalformed)
+	errHeader      = refuse(verdictHeader)
+	errKeyID       = refuse(verdictKeyID)
+	errPayload     = refuse(verdictPayload)
+)
+
 func (r *refusal) about(subject string) *refusal { r.subject = subject; return r }
 
 func (r *refusal) because(err error) *refusal { r.cause = err; return r }

@@ -8,6 +8,9 @@ import (
 
 // report tells the outcome to OnEvent and to the log. What is hearsay is logged as unverified.
 func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err error) {
+	if err == nil && c.skipped == nil && v.cfg.OnEvent == nil {
+		return
+	}
 	e := Event{Reason: Reason(err), Err: err, Token: tok}
 	if c.skipped != nil && err == nil {
 		e.Reason, e.Err = ReasonCheckSkipped, c.skipped

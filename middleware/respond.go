@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -24,19 +23,19 @@ func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	a := b.answer(refused)
 	h := w.Header()
 	if len(a.challenges) > 0 {
-		h["Www-Authenticate"] = slices.Clone(a.challenges)
+		h["Www-Authenticate"] = a.challenges
 	}
-	h["Cache-Control"] = []string{"no-store"}
+	h["Cache-Control"] = noStore
 	if a.status == http.StatusServiceUnavailable {
-		h["Retry-After"] = []string{b.retryAfter}
+		h["Retry-After"] = b.retryAfter
 	}
 	switch {
 	case b.validator.cfg.WriteError != nil:
 		b.validator.cfg.WriteError(w, r, a.status, err)
 	case a.body != nil:
-		h["Content-Type"] = []string{"application/json"}
-		h["X-Content-Type-Options"] = []string{"nosniff"}
-		h["Content-Length"] = []string{a.length}
+		h["Content-Type"] = applicationJSON
+		h["X-Content-Type-Options"] = noSniff
+		h["Content-Length"] = a.length
 		w.WriteHeader(a.status)
 		if r.Method != http.MethodHead {
 			_, _ = w.Write(a.body)
@@ -45,6 +44,13 @@ func (b *Bearer) Deny(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(a.status)
 	}
 }
+
+// Values of headers that every answer shares: Set and Add of an http.Header never write to the slice that is there.
+var (
+	noStore         = []string{"no-store"}
+	noSniff         = []string{"nosniff"}
+	applicationJSON = []string{"application/json"}
+)
 
 // verdictInternal is for errors of others that Deny is given.
 var verdictInternal = &verdict{class: errInternal, reason: ReasonUnknown, text: "internal error"}
@@ -63,6 +69,6 @@ var classVerdicts = map[error]*verdict{
 }
 
 // retryAfter is d in whole seconds, rounded up.
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+func retryAfter(d time.Duration) []string {
+	return []string{strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)}
 }

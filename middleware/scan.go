@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // A JSON reader of our own, because the two questions that matter here are those that encoding/json answers wrongly
@@ -45,25 +44,75 @@ func (v value) text() string {
 	return unescape(inner)
 }
 
-// scanObject reads text as exactly one JSON object and calls member for each of its members, names unescaped and
-// unique. It stops at the first error; member's errors are returned as they are.
-func scanObject(text string, member func(name string, v value) error) error {
-	if !utf8.ValidString(text) {
-		return errJSON
+// members reads text as exactly one JSON object, member by member:
+//
+//	for m.begin(text); m.next(); {
+//		… m.name, m.value
+//	}
+//	if !m.ended() { … }
+//
+// It is an iterator and not a function with a callback, so that nothing of what it fills moves to the heap. It does not
+// see that a name is there twice: its callers do, with add.
+type members struct {
+	p     scanner
+	name  string // unescaped
+	value value
+	begun bool
+	bad   bool
+	names nameSet
+}
+
+// begin starts at the object at the beginning of text, which is valid UTF-8.
+func (m *members) begin(text string) {
+	m.p.s = text
+	m.p.space()
+	m.bad = m.p.peek() != '{'
+	m.p.i++
+}
+
+// next reads one more member. It reports false at the end and when there is none to be read.
+func (m *members) next() bool {
+	if m.bad {
+		return false
 	}
-	p := scanner{s: text}
+	p := &m.p
 	p.space()
-	if p.peek() != '{' {
-		return errJSON
+	switch c := p.peek(); {
+	case c == '}':
+		return false
+	case c == ',' && m.begun:
+		p.i++
+		p.space()
+	case m.begun:
+		m.bad = true
+		return false
 	}
-	if err := p.object(1, member); err != nil {
-		return err
+	m.begun = true
+	name, ok := p.name()
+	if !ok {
+		m.bad = true
+		return false
 	}
-	p.space()
-	if p.i != len(p.s) {
-		return errJSON
+	val, err := p.value(1)
+	if err != nil {
+		m.bad = true
+		return false
 	}
-	return nil
+	m.name, m.value = name, val
+	return true
+}
+
+// add reports false when the name is there already.
+func (m *members) add() bool { return m.names.add(m.name) }
+
+// ended reports whether the object was read to its end, and nothing follows it.
+func (m *members) ended() bool {
+	if m.bad || m.p.peek() != '}' {
+		return false
+	}
+	m.p.i++
+	m.p.space()
+	return m.p.i == len(m.p.s)
 }
 
 // eachString calls f for the elements of an array of strings, whose text scanObject has accepted, until f returns
@@ -126,7 +175,7 @@ func (p *scanner) value(depth int) (value, error) {
 		}
 		return value{raw: p.s[start:p.i], escaped: escaped}, nil
 	case '{':
-		if err := p.object(depth+1, nil); err != nil {
+		if err := p.object(depth + 1); err != nil {
 			return value{}, err
 		}
 	case '[':
@@ -152,7 +201,8 @@ func (p *scanner) value(depth int) (value, error) {
 	return value{raw: p.s[start:p.i]}, nil
 }
 
-func (p *scanner) object(depth int, member func(string, value) error) error {
+// object reads an object inside the outermost one.
+func (p *scanner) object(depth int) error {
 	if depth > maxDepth {
 		return errJSON
 	}
@@ -164,32 +214,12 @@ func (p *scanner) object(depth int, member func(string, value) error) error {
 	}
 	var names nameSet
 	for {
-		if p.peek() != '"' {
+		name, ok := p.name()
+		if !ok || !names.add(name) {
 			return errJSON
 		}
-		start := p.i
-		escaped, err := p.str()
-		if err != nil {
+		if _, err := p.value(depth); err != nil {
 			return err
-		}
-		name := value{raw: p.s[start:p.i], escaped: escaped}.text()
-		if !names.add(name) {
-			return errJSON
-		}
-		p.space()
-		if p.peek() != ':' {
-			return errJSON
-		}
-		p.i++
-		p.space()
-		v, err := p.value(depth)
-		if err != nil {
-			return err
-		}
-		if member != nil {
-			if err := member(name, v); err != nil {
-				return err
-			}
 		}
 		p.space()
 		switch p.peek() {
@@ -203,6 +233,29 @@ func (p *scanner) object(depth int, member func(string, value) error) error {
 			return errJSON
 		}
 	}
+}
+
+// name reads a member's name, unescaped, and the colon.
+func (p *scanner) name() (name string, ok bool) {
+	if p.peek() != '"' {
+		return "", false
+	}
+	start := p.i
+	escaped, err := p.str()
+	if err != nil {
+		return "", false
+	}
+	name = p.s[start+1 : p.i-1]
+	if escaped {
+		name = unescape(name)
+	}
+	p.space()
+	if p.peek() != ':' {
+		return "", false
+	}
+	p.i++
+	p.space()
+	return name, true
 }
 
 func (p *scanner) array(depth int) error {
@@ -236,14 +289,18 @@ func (p *scanner) array(depth int) error {
 // str reads a string and reports whether it has escapes. Every escape is checked here, so that unescape can't fail.
 func (p *scanner) str() (escaped bool, err error) {
 	p.i++ // "
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == '"':
+	for {
+		for p.i < len(p.s) && !special[p.s[p.i]] {
+			p.i++
+		}
+		if p.i == len(p.s) {
+			return false, errJSON
+		}
+		switch p.s[p.i] {
+		case '"':
 			p.i++
 			return escaped, nil
-		case c < 0x20:
-			return false, errJSON
-		case c == '\\':
+		case '\\':
 			escaped = true
 			n := escapeLen(p.s[p.i:])
 			if n == 0 {
@@ -251,11 +308,19 @@ func (p *scanner) str() (escaped bool, err error) {
 			}
 			p.i += n
 		default:
-			p.i++
+			return false, errJSON // a control character
 		}
 	}
-	return false, errJSON
 }
+
+// special are the bytes that mean something in a string.
+var special = func() (set [256]bool) {
+	for c := range 0x20 {
+		set[c] = true
+	}
+	set['"'], set['\\'] = true, true
+	return set
+}()
 
 // number reads a number by the grammar of RFC 8259 §6 and refuses what no float64 can hold.
 func (p *scanner) number() error {

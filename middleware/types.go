@@ -46,9 +46,8 @@ func (iss *issuer) acceptsType(h *header) bool {
 	if h.hasTyp && h.typ == "" {
 		return false
 	}
-	typ := normalType(h.typ)
 	for _, t := range iss.types {
-		if t == typ {
+		if t == h.media {
 			return true
 		}
 	}

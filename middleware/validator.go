@@ -16,6 +16,9 @@ type Validator struct {
 	cfg     Config
 	issuers []*issuer
 	closers []*jwks.Remote
+	headers *headers
+	cache   *cache // nil for none
+	limit   limit
 }
 
 // issuer is an Issuer with what is worked out once.
@@ -25,6 +28,7 @@ type issuer struct {
 	types    []string // normalised
 	required int      // as bits
 	others   []string // required claims that have no bit
+	tells    bool     // the source drops keys visibly, see [jwks.Key.Current]
 }
 
 // NewValidator returns a Validator for cfg. It does no I/O and starts nothing. Its error names every problem of cfg at
@@ -33,11 +37,13 @@ func NewValidator(cfg *Config) (*Validator, error) {
 	if cfg == nil || !cfg.made {
 		return nil, errNotMade
 	}
-	v := &Validator{cfg: cfg.clone()}
+	v := &Validator{cfg: cfg.clone(), headers: newHeaders()}
 	p := v.cfg.problems()
 	if len(p) > 0 {
 		return nil, errors.Join(p...)
 	}
+	v.cache = newCache(cfg.CacheEntries, cfg.CacheBytes, cfg.CacheDigests)
+	v.limit = newLimit(cfg.MaxVerifications)
 	for _, terms := range v.cfg.all() {
 		iss, err := v.newIssuer(terms)
 		if err != nil {
@@ -115,7 +121,12 @@ func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 			iss.others = append(iss.others, name)
 		}
 	}
-	if iss.Keys != nil {
+	switch iss.Keys.(type) {
+	case *jwks.Remote, *jwks.Set: // a Set never drops any
+		iss.tells = true
+		return iss, nil
+	case nil:
+	default:
 		return iss, nil
 	}
 	remote, err := jwks.NewRemote(jwks.RemoteConfig{
@@ -128,7 +139,7 @@ func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 	if err != nil {
 		return nil, &problem{"issuer " + strconv.Quote(terms.Name), err}
 	}
-	iss.Keys = remote
+	iss.Keys, iss.tells = remote, true
 	v.closers = append(v.closers, remote)
 	return iss, nil
 }
