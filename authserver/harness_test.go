@@ -206,8 +206,9 @@ func challenge() string {
 
 // browser is a user agent with cookies that stops at redirects to other hosts.
 type browser struct {
-	w   *world
-	jar *cookiejar.Jar
+	w      *world
+	jar    *cookiejar.Jar
+	origin string // that it sends with forms
 }
 
 func (w *world) browser() *browser {
@@ -219,6 +220,9 @@ func (w *world) browser() *browser {
 func (b *browser) do(r *http.Request) reply {
 	for _, c := range b.jar.Cookies(r.URL) {
 		r.AddCookie(c)
+	}
+	if b.origin != "" && r.Method == http.MethodPost {
+		r.Header.Set("Origin", b.origin)
 	}
 	rec := httptest.NewRecorder()
 	b.w.srv.ServeHTTP(rec, r)

@@ -32,7 +32,7 @@ func TestLoginPage(t *testing.T) {
 	assert.Contains(t, csp, "form-action 'self' http://127.0.0.1:5002", "browsers apply it to the redirect after the form too")
 	assert.NotContains(t, csp, "unsafe")
 	assert.Equal(t, "DENY", r.header.Get("X-Frame-Options"))
-	assert.Equal(t, "no-referrer", r.header.Get("Referrer-Policy"))
+	assert.Equal(t, "same-origin", r.header.Get("Referrer-Policy"))
 	assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
 }
 

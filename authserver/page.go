@@ -48,6 +48,9 @@ func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+p.Allows))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
+	if p.Action != "" { // with no-referrer, browsers send the form with Origin: null, and it would be taken for another site's
+		h.Set("Referrer-Policy", "same-origin")
+	}
 	noStore(w)
 	w.WriteHeader(status)
 	if err := pages.ExecuteTemplate(w, name, p); err != nil {

@@ -39,9 +39,8 @@ export class Person {
     this.#jar.set(url.origin, cookies);
     const headers = { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') };
     const method = fields ? 'POST' : 'GET';
-    if (fields) { // as browsers send it from a page whose Referrer-Policy is no-referrer
-      headers.origin = 'null';
-      headers['sec-fetch-site'] = 'same-origin';
+    if (fields) { // as browsers without fetch metadata send it from a page whose Referrer-Policy is same-origin
+      headers.origin = url.origin;
     }
     const answer = await fetch(url, { method, body: fields, headers, redirect: 'manual', signal: AbortSignal.timeout(10_000) });
     for (const line of answer.headers.getSetCookie()) {
