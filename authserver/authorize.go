@@ -23,8 +23,9 @@ type authorization struct {
 	resources   []string
 	challenge   string
 	nonce       string
-	hint        string
-	formPost    bool // the answer is a form that posts itself, not a redirect
+	hint        string // for the user name field
+	subject     string // of the id_token_hint; "": anybody
+	formPost    bool   // the answer is a form that posts itself, not a redirect
 	prompt      []string
 	maxAge      time.Duration // negative: not asked for
 }
@@ -133,7 +134,10 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 	}
 	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources
 	a.formPost = p.get("response_mode") == "form_post"
-	return a, s.checkDetails(a, p)
+	if refusal := s.checkDetails(a, p); refusal != nil {
+		return a, refusal
+	}
+	return a, s.checkHint(r.Context(), a, p.get("id_token_hint"))
 }
 
 func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
@@ -199,14 +203,14 @@ func (s *Server) whoIsIt(w http.ResponseWriter, r *http.Request, a *authorizatio
 	if in := s.session(r); in != nil && !fresh {
 		u, err := s.cfg.Users.User(r.Context(), in.Subject)
 		switch {
-		case err == nil && !s.tooOld(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter):
+		case err == nil && !s.tooOld(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter) && a.expects(in.Subject):
 			return &Login{Subject: in.Subject, AuthTime: in.AuthTime, SessionID: in.ID, AMR: []string{"pwd"}}, false, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAccessDenied):
 			return nil, false, unavailable(err)
 		}
 	}
 	if none {
-		return nil, false, badRequest("login_required", "nobody is signed in")
+		return nil, false, badRequest("login_required", "nobody is signed in, or somebody else")
 	}
 	s.showLogin(w, r, http.StatusOK, a, query, a.hint, "")
 	return nil, true, nil

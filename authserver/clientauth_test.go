@@ -2,6 +2,7 @@ package authserver_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
@@ -105,8 +106,13 @@ func TestPrivateKeyJWT(t *testing.T) {
 	point, err := key.PublicKey.Bytes()
 	require.NoError(t, err)
 	b64 := base64.RawURLEncoding.EncodeToString
-	set, err := json.Marshal(map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig",
-		"alg": "ES256", "x": b64(point[1:33]), "y": b64(point[33:])}}})
+	edPublic, edKey, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	set, err := json.Marshal(map[string]any{"keys": []any{
+		map[string]any{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "alg": "ES256", "x": b64(point[1:33]), "y": b64(point[33:])},
+		map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "new name", "use": "sig", "alg": "Ed25519", "x": b64(edPublic)},
+		map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": "old name", "use": "sig", "alg": "EdDSA", "x": b64(edPublic)},
+	}})
 	require.NoError(t, err)
 
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -128,6 +134,14 @@ func TestPrivateKeyJWT(t *testing.T) {
 		}
 		return sign(c, key)
 	}
+	// ed signs with the OKP key and writes the algorithm and the kid into the header.
+	ed := func(alg, kid string) string {
+		tok := jwt.NewWithClaims(jwt.SigningMethodEdDSA, good())
+		tok.Header["alg"], tok.Header["kid"] = alg, kid
+		s, err := tok.SignedString(edKey)
+		require.NoError(t, err)
+		return s
+	}
 	hmac, err := jwt.NewWithClaims(jwt.SigningMethodHS256, good()).SignedString(set)
 	require.NoError(t, err)
 	unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, good()).SignedString(jwt.UnsafeAllowNoneSignatureType)
@@ -147,6 +161,14 @@ func TestPrivateKeyJWT(t *testing.T) {
 		{"good", sign(good(), key), 200},
 		{"aud is the token endpoint", with("aud", issuer+"/token"), 200},
 		{"aud is a list", with("aud", []string{"x", issuer}), 200},
+		{"EdDSA", ed("EdDSA", "old name"), 200},
+		{"Ed25519, as RFC 9864 calls it", ed("Ed25519", "new name"), 200},
+		{"EdDSA with a key for Ed25519", ed("EdDSA", "new name"), 200},
+		{"Ed25519 with a key for EdDSA", ed("Ed25519", "old name"), 200},
+		{"Ed25519 with a key of another kind", ed("Ed25519", "k1"), 401},
+		{"Ed25519 with claims of another assertion", spliced(ed("Ed25519", "new name"), ed("Ed25519", "new name")), 401},
+		{"an algorithm that nobody knows", ed("Ed448", "new name"), 401},
+		{"no algorithm", ed("", "new name"), 401},
 		{"signed by another key", sign(good(), other), 401},
 		{"symmetric", hmac, 401},
 		{"unsigned", unsigned, 401},

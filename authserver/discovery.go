@@ -41,11 +41,11 @@ func (s *Server) metadata() map[string]any {
 		"code_challenge_methods_supported":      []string{"S256"},
 
 		"token_endpoint_auth_methods_supported":                    auth,
-		"token_endpoint_auth_signing_alg_values_supported":         asymmetric,
+		"token_endpoint_auth_signing_alg_values_supported":         assertionAlgorithms,
 		"revocation_endpoint_auth_methods_supported":               auth,
-		"revocation_endpoint_auth_signing_alg_values_supported":    asymmetric,
+		"revocation_endpoint_auth_signing_alg_values_supported":    assertionAlgorithms,
 		"introspection_endpoint_auth_methods_supported":            auth[:3],
-		"introspection_endpoint_auth_signing_alg_values_supported": asymmetric,
+		"introspection_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
 
 		"prompt_values_supported":                        []string{"none", "login"},
 		"claims_parameter_supported":                     false,

@@ -57,6 +57,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.throttle.succeeded(username, r.RemoteAddr)
+	if !a.expects(u.Subject) { // the client has to get the user whom it named, or an error (OpenID Connect Core section 3.1.2.1)
+		s.event(r.Context(), Event{Kind: "login.failed", ClientID: a.client.ID, Subject: u.Subject, Reason: "another user was asked for"})
+		s.showLogin(w, r, http.StatusForbidden, a, query, "", "Please sign in with the account that the application asked for.")
+		return
+	}
 	if err := s.startSession(w, u.Subject); err != nil {
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
 		s.showProblem(w, http.StatusInternalServerError, "Signing in does not work at the moment.")
@@ -80,5 +85,16 @@ func afterLogin(query string) string {
 			form.Set("prompt", word)
 		}
 	}
+	return form.Encode()
+}
+
+// withPromptNone makes a request one that is answered at once, whoever is signed in by then.
+func withPromptNone(query string) string {
+	form, err := url.ParseQuery(query)
+	if err != nil {
+		return query
+	}
+	form.Del("max_age")
+	form.Set("prompt", "none")
 	return form.Encode()
 }

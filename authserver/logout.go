@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // endSession is OpenID Connect RP-Initiated Logout. It ends the browser's session and every grant that came from it. With an ID
@@ -37,7 +35,8 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
 		return
 	}
-	clientID, sid := s.idTokenHint(r, p.get("id_token_hint"))
+	h, _ := s.idTokenHint(r.Context(), p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	clientID, sid := h.clientID, h.sid
 	if named := p.get("client_id"); clientID == "" {
 		clientID = named
 	} else if named != "" && named != clientID {
@@ -71,6 +70,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showPage(w, http.StatusOK, "message", page{Title: "Signed out", Problem: "You are signed out."})
 		return
 	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
 }
@@ -89,32 +89,4 @@ func (s *Server) afterLogout(r *http.Request, clientID string, p *params) (strin
 		uri = redirectURL(uri, url.Values{"state": {state}})
 	}
 	return uri, true
-}
-
-// idTokenHint returns client and session of an ID token that the server has signed. It may have expired: what counts is who got it.
-func (s *Server) idTokenHint(r *http.Request, hint string) (clientID, sid string) {
-	if hint == "" {
-		return "", ""
-	}
-	claims := jwt.MapClaims{}
-	_, err := jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithoutClaimsValidation(),
-		jwt.WithStrictDecoding()).ParseWithClaims(hint, claims, func(t *jwt.Token) (any, error) {
-		if t.Header["typ"] != "JWT" { // an access token is no ID token
-			return nil, jwt.ErrTokenUnverifiable
-		}
-		kid, _ := t.Header["kid"].(string)
-		keys, err := s.keys.Lookup(r.Context(), kid, t.Method.Alg())
-		if err != nil {
-			return nil, err
-		}
-		return keys[0].Public(), nil
-	})
-	if iss, _ := claims.GetIssuer(); err != nil || iss != s.cfg.Issuer {
-		return "", ""
-	}
-	if aud, err := claims.GetAudience(); err == nil && len(aud) == 1 {
-		clientID = aud[0]
-	}
-	sid, _ = claims["sid"].(string)
-	return clientID, sid
 }

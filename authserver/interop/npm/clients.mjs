@@ -9,7 +9,7 @@ export const signedOut = 'http://127.0.0.1:5002/signed-out';
 
 export const scope = 'openid profile email api1 offline_access';
 
-// The algorithms that a client may sign its assertions with. Ed25519 is the key's name; in a JWT it is EdDSA here, see assertions.
+// The algorithms that a client may sign its assertions with. Ed25519 is RFC 9864's name for EdDSA.
 export const algorithms = ['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'Ed25519'];
 
 export const secrets = {
@@ -28,13 +28,9 @@ const keyPairs = Object.fromEntries(await Promise.all(algorithms.map(async (alg)
 // key is what a private_key_jwt client signs with.
 export const key = (alg) => ({ key: keyPairs[alg].privateKey, kid: alg });
 
-const jwsName = (alg) => (alg === 'Ed25519' ? 'EdDSA' : alg);
-
-// assertions makes the library put the name into the header that the server lists in its metadata. The library alone would write
-// RFC 9864's Ed25519, and it offers this hook for servers that know the older EdDSA.
+// assertions changes the claims of an assertion before the library signs it.
 export const assertions = (change = () => {}) => ({
-  [modifyAssertion](header, payload) {
-    header.alg = jwsName(header.alg);
+  [modifyAssertion](_header, payload) {
     change(payload);
   },
 });
@@ -45,7 +41,7 @@ export const strangersKey = { key: (await generateKeyPair('ES256')).privateKey, 
 async function keySet() {
   const keys = await Promise.all(algorithms.map(async (alg) => {
     const jwk = await crypto.subtle.exportKey('jwk', keyPairs[alg].publicKey);
-    return { ...jwk, kid: alg, alg: jwsName(alg), use: 'sig' };
+    return { ...jwk, kid: alg, alg, use: 'sig' };
   }));
   return { keys };
 }
