@@ -89,12 +89,14 @@ func TestFailuresAreNotTakenForConflicts(t *testing.T) {
 	assert.Zero(t, n)
 	require.NoError(t, tx.Rollback(t.Context()))
 
+	// Whether it was carried out in the end is unknown, as with a lost connection; but never by half.
 	got, err := s.Grant(t.Context(), "a")
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, got.Generation)
-	n, err = s.Sweep(t.Context(), epoch.Add(2*time.Hour), 10)
-	require.NoError(t, err)
-	assert.Equal(t, 1, n, "once the row is free")
+	assert.Len(t, got.History, int(got.Generation)-1)
+	require.Eventually(t, func() bool {
+		n, err := s.Sweep(t.Context(), epoch.Add(2*time.Hour), 10)
+		return err == nil && n == 1
+	}, time.Minute, time.Millisecond, "once the row is free")
 }
 
 func TestSweepLeavesWhatWasRefreshed(t *testing.T) {

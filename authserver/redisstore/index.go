@@ -31,22 +31,21 @@ func (s *Store) clients() string { return s.prefix + "clients" }
 
 // enter puts a grant into its indexes. The score is its end by subject and session, and by client when Sweep should look at it.
 func (s *Store) enter(ctx context.Context, g *authserver.Grant) error {
-	// Which clients there are, for Sweep. Nothing ever leaves this set, as there are few.
-	if err := s.client.SAdd(ctx, s.clients(), g.ClientID).Err(); err != nil {
-		return err
+	end, over := g.ExpiresAt.Add(keep).UnixMilli(), g.CreatedAt.Add(-late).UnixMilli()
+	calls := []call{
+		{noteScript, s.clients(), []any{g.ClientID}},                                                          // for Sweep; nothing ever leaves this set, as there are few
+		{enterScript, s.index("client", g.ClientID), []any{g.ID, g.DisposableAt().UnixMilli(), end, 0, over}}, // Sweep trims it
+		{enterScript, s.index("subject", g.Subject), []any{g.ID, end, end, trim, over}},
 	}
-	end := g.ExpiresAt.Add(keep).UnixMilli()
-	over := g.CreatedAt.Add(-late).UnixMilli()
-	enter := func(key string, score int64, trim int) error {
-		return s.run(ctx, enterScript, key, g.ID, score, end, trim, over).Err()
+	if g.SessionID != "" {
+		calls = append(calls, call{enterScript, s.index("session", g.SessionID), []any{g.ID, end, end, trim, over}})
 	}
-	if err := enter(s.index("client", g.ClientID), g.DisposableAt().UnixMilli(), 0); err != nil { // Sweep's own
-		return err
+	for _, cmd := range s.runAll(ctx, calls) {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
 	}
-	if err := enter(s.index("subject", g.Subject), end, trim); err != nil || g.SessionID == "" {
-		return err
-	}
-	return enter(s.index("session", g.SessionID), end, trim)
+	return nil
 }
 
 // leave takes a grant that is gone out of its indexes; the one that Sweep has found it by last.

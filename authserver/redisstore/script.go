@@ -43,6 +43,30 @@ func (s *Store) run(ctx context.Context, sc *script, key string, args ...any) *r
 	return cmd
 }
 
+// call is a script with its key and arguments.
+type call struct {
+	script *script
+	key    string
+	args   []any
+}
+
+// runAll sends many scripts at once; each has its own outcome.
+func (s *Store) runAll(ctx context.Context, calls []call) []*redis.Cmd {
+	pipe := s.client.Pipeline()
+	commands := make([]*redis.Cmd, len(calls))
+	for i, c := range calls {
+		commands[i] = s.command(ctx, "evalsha", c.script.sum, c.key, c.args)
+		_ = pipe.Process(ctx, once{commands[i]})
+	}
+	_, _ = pipe.Exec(ctx)
+	for i, c := range calls {
+		if redis.HasErrorPrefix(commands[i].Err(), "NOSCRIPT") {
+			commands[i] = s.run(ctx, c.script, c.key, c.args...)
+		}
+	}
+	return commands
+}
+
 func (s *Store) command(ctx context.Context, name, which, key string, args []any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx, append([]any{name, which, 1, key}, args...)...)
 	cmd.SetFirstKeyPos(3)
@@ -129,6 +153,9 @@ if left < 0 or t[1] * 1000 + left < due + 3600000 then expire(KEYS[1], due) end
 local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[5], 'LIMIT', 0, ARGV[4])
 if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end
 return 1`)
+
+	// note that there is a client: its id.
+	noteScript = newScript(`return redis.call('SADD', KEYS[1], ARGV[1])`)
 
 	// remember: key, now, until. 0: it is remembered already.
 	rememberScript = newScript(expire + `

@@ -63,21 +63,15 @@ func (s *Store) revoke(ctx context.Context, rows []authserver.Grant, args ...any
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	pipe := s.client.Pipeline()
-	commands := make([]*redis.Cmd, len(rows))
+	calls := make([]call, len(rows))
 	for i, g := range rows {
-		commands[i] = s.command(ctx, "evalsha", revokeScript.sum, s.row(g.ID), args)
-		_ = pipe.Process(ctx, once{commands[i]})
+		calls[i] = call{revokeScript, s.row(g.ID), args}
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	commands := s.runAll(ctx, calls)
 	soon := s.client.Pipeline()
 	var problems []error
 	for i, g := range rows {
-		cmd := commands[i]
-		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			cmd = s.run(ctx, revokeScript, s.row(g.ID), args...)
-		}
-		due, err := cmd.Int64()
+		due, err := commands[i].Int64()
 		if err != nil {
 			problems = append(problems, err)
 			continue

@@ -1,0 +1,7 @@
+package redisstore
+
+// For the fuzz test.
+var (
+	Marshal   = marshal
+	Unmarshal = unmarshal
+)
