@@ -65,7 +65,7 @@ func FuzzTokenJSON(f *testing.F) {
 
 func FuzzAuthorizeQuery(f *testing.F) {
 	for _, pairs := range [][]string{nil, {"scope", "openid"}, {"redirect_uri", "https://evil.example"}, {"prompt", "none"},
-		{"max_age", "1"}, {"client_id", "spa", "redirect_uri", spaBack}, {"resource", "api1"}, {"response_mode", "form_post", "prompt", "none"}} {
+		{"max_age", "1"}, {"client_id", "spa", "redirect_uri", spaBack}, {"resource", "api1"}, {"response_mode", "form_post", "prompt", "none"}, {"id_token_hint", "a.b.c"}} {
 		f.Add(strings.TrimPrefix(authorizeURL(pairs...), issuer+"/authorize?"))
 	}
 	f.Add("client_id=spa&redirect_uri=%ff&state=\r\n")
