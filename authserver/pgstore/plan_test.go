@@ -173,3 +173,32 @@ func explain(t testing.TB, conn *pgx.Conn, q pgx.TraceQueryStartData) string {
 	require.NoError(t, err)
 	return strings.Join(lines, "\n")
 }
+
+func TestRefreshChangesNoIndex(t *testing.T) {
+	cfg := config(t)
+	record := new(recorder)
+	cfg.Configure = func(c *pgxpool.Config) { c.ConnConfig.Tracer = record }
+	s := open(t, cfg)
+	ctx := t.Context()
+	require.NoError(t, s.Create(ctx, grant("a")))
+	record.take()
+	step := authserver.Step{ID: "a", From: 1, To: 2, Now: epoch, IdleExpiresAt: epoch.Add(2 * time.Hour), AccessExpiresAt: epoch.Add(time.Hour)}
+	require.NoError(t, s.Advance(ctx, step))
+	sent := record.take()
+	require.Len(t, sent, 1, "one statement")
+
+	conn, err := pgx.Connect(ctx, cfg.URL)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, conn.Close(context.Background())) }()
+	tx, err := conn.Begin(ctx) // what PostgreSQL counts it tells within a transaction at once
+	require.NoError(t, err)
+	args := append([]any{}, sent[0].Args...)
+	args[1], args[2] = int64(2), int64(3)
+	tag, err := tx.Exec(ctx, sent[0].SQL, args...)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, tag.RowsAffected())
+	var hot int64
+	require.NoError(t, tx.QueryRow(ctx, "SELECT pg_stat_get_xact_tuples_hot_updated($1::regclass)", table(cfg, "grants")).Scan(&hot))
+	assert.EqualValues(t, 1, hot)
+	require.NoError(t, tx.Rollback(ctx))
+}

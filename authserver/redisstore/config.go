@@ -99,20 +99,27 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, s.reseal(ctx)
 }
 
-// checkEviction asks INFO, which is allowed where CONFIG is not.
+// checkEviction asks INFO, which is allowed where CONFIG is not; every master of a cluster.
 func (s *Store) checkEviction(ctx context.Context) error {
 	return s.do(ctx, s.timeout, func(ctx context.Context) error {
-		info, err := s.client.Info(ctx, "memory").Result()
-		if err != nil {
-			return err
+		if cluster, ok := s.client.(*redis.ClusterClient); ok {
+			return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return keepsAll(ctx, node) })
 		}
-		for line := range strings.Lines(info) {
-			if policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:"); ok && policy != "noeviction" {
-				return fmt.Errorf("%w, it is %q", ErrEvicts, policy)
-			}
-		}
-		return nil
+		return keepsAll(ctx, s.client)
 	})
+}
+
+func keepsAll(ctx context.Context, node redis.Cmdable) error {
+	info, err := node.Info(ctx, "memory").Result()
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(info) {
+		if policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:"); ok && policy != "noeviction" {
+			return fmt.Errorf("%w, it is %q", ErrEvicts, policy)
+		}
+	}
+	return nil
 }
 
 // Format implements [fmt.Formatter]: whatever the verb, no password and no key is printed.

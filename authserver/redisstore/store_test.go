@@ -194,6 +194,29 @@ func TestCrashAnywhere(t *testing.T) {
 	assert.Empty(t, keys(t, cfg.Client, cfg.Prefix+"grant:"))
 }
 
+// TestIndexesAreNotTrusted: an index names a grant of somebody else, and one that is not there.
+func TestIndexesAreNotTrusted(t *testing.T) {
+	cfg := config(t)
+	s := open(t, cfg)
+	require.NoError(t, s.Create(t.Context(), grant("a")))
+	mine := keys(t, cfg.Client, cfg.Prefix+"subject:")
+	require.Len(t, mine, 1)
+	other := grant("b")
+	other.Subject = "other"
+	require.NoError(t, s.Create(t.Context(), other))
+	require.NoError(t, cfg.Client.ZAdd(t.Context(), mine[0], redis.Z{Member: "b"}, redis.Z{Member: "nobody"}).Err())
+	list, err := s.Grants(t.Context(), authserver.Selector{Subject: "s"}, epoch, 0)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	assert.Equal(t, "a", list[0].ID)
+	n, err := s.Revoke(t.Context(), authserver.Selector{Subject: "s"}, "user", epoch)
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	g, err := s.Grant(t.Context(), "b")
+	require.NoError(t, err)
+	assert.True(t, g.RevokedAt.IsZero())
+}
+
 // TestCommandsAreNotSentTwice: the answer to a command is lost. The client would send it again and take the first one's effect for
 // somebody else's.
 func TestCommandsAreNotSentTwice(t *testing.T) {
