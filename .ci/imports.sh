@@ -17,6 +17,7 @@ declare -A may=(
   [middleware/authclient]="$oauth2"
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
   [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt"
+  [authserver/authservertest]="$jwt $module/jwks $module/middleware $module/authserver"
   [authserver/storetest]="$module/authserver $testify"
   [authserver/boltstore]="go.etcd.io/bbolt go.etcd.io/bbolt/errors $module/authserver $module/jwks"
 )

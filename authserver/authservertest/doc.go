@@ -1,0 +1,22 @@
+// Package authservertest runs an authorization server inside a test.
+//
+//	as := authservertest.New(t)
+//	tokens := as.SignIn("spa", "openid", "api1", "offline_access") // the code flow with PKCE, form and all
+//	as.Advance(6 * time.Minute)                                    // the access token has expired
+//	tokens, err := as.Refresh("spa", tokens.RefreshToken)
+//
+// It is the real [authserver.Server], with clients, a user and resources to begin with, see [New]. Nothing listens:
+// [Server.HTTPClient] reaches it in process. With [Loopback] it listens on 127.0.0.1 as well, for clients that bring their own HTTP.
+// The clock stands still until the test moves it.
+//
+// # An API under test
+//
+// [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included. For an
+// API alone, without sessions and refresh tokens, package authtest is the smaller tool.
+//
+// # Faults
+//
+// What a network, a key service or a database does on a bad day is one call each: [Server.DropAnswers], [Server.FailSigning],
+// [Server.FailBeforeCommit], [Server.FailAfterCommit] and [Server.Rollback]. A client that refreshes survives all of them but
+// the last.
+package authservertest
