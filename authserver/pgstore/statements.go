@@ -12,11 +12,15 @@ import (
 // statements are the SQL texts with the schema's name in them. Parameters are cast wherever the simple protocol, in which they are
 // literals, or NULL would leave their type open.
 type statements struct {
-	grants, create, grant, exists, advance, once, sweepGrants, sweepOnce, loadKeys, firstKeys, nextKeys string
+	grants, create, grant, exists, advance, once, sweepGrants, postpone, sweepOnce, loadKeys, firstKeys, nextKeys string
 }
 
 // disposable is [authserver.Grant.DisposableAt]; LEAST and GREATEST pass over NULL.
 const disposable = `GREATEST(LEAST(expires_at, idle_expires_at, revoked_at), access_expires_at)`
+
+// due looks at rows in the order of check_at and picks those that are over, or those that are not.
+const due = `SELECT id FROM (SELECT id, ` + disposable + ` AS due_at FROM {s}.grants WHERE check_at <= $1::bigint
+	ORDER BY check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED) AS looked WHERE due_at %s $1::bigint`
 
 func newStatements(schema string) statements {
 	expand := func(sql string) string { return strings.ReplaceAll(sql, "{s}", pgx.Identifier{schema}.Sanitize()) }
@@ -49,15 +53,12 @@ func newStatements(schema string) statements {
 		once: expand(`INSERT INTO {s}.once AS o (key, until) VALUES ($1, $2::bigint)
 			ON CONFLICT (key) DO UPDATE SET until = EXCLUDED.until WHERE o.until <= $3::bigint`),
 
-		// $1 now, $2 limit. Rows that another call holds are left for later, and so is what a refresh has given a longer life.
-		sweepGrants: expand(`WITH due AS MATERIALIZED (
-				SELECT id, ` + disposable + ` AS due_at FROM {s}.grants WHERE check_at <= $1::bigint
-				ORDER BY check_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED),
-			gone AS (DELETE FROM {s}.grants WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due_at <= $1::bigint))
-				AND ` + disposable + ` <= $1::bigint RETURNING 1),
-			kept AS (UPDATE {s}.grants SET check_at = ` + disposable + `
-				WHERE id = ANY (ARRAY(SELECT id FROM due WHERE due_at > $1::bigint)) RETURNING 1)
-			SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)`),
+		// $1 now, $2 how many are looked at. Rows that another call holds are left for later. That the end is judged again outside is
+		// for the row as it is once it is locked.
+		sweepGrants: expand(`DELETE FROM {s}.grants WHERE id = ANY (ARRAY(` + fmt.Sprintf(due, "<=") + `)) AND ` + disposable + ` <= $1::bigint`),
+
+		// The same for rows that a refresh has given a longer life: they are looked at again at their end.
+		postpone: expand(`UPDATE {s}.grants SET check_at = ` + disposable + ` WHERE id = ANY (ARRAY(` + fmt.Sprintf(due, ">") + `))`),
 
 		sweepOnce: expand(`DELETE FROM {s}.once WHERE key = ANY (ARRAY(SELECT key FROM {s}.once WHERE until <= $1::bigint
 			ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),

@@ -9,19 +9,21 @@ import (
 // been exchanged in the meantime, and those live on.
 const sweepLooks = 64
 
-// Sweep deletes what nothing can need any more, in batches of which each is one statement and skips rows that are in use. Any
+// Sweep deletes what nothing can need any more, in statements that each look at no more than limit rows and skip those in use. Any
 // number of processes may sweep at once. See [authserver.Store].
 func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	for looked := 0; n < limit && looked < sweepLooks*limit; {
-		var gone, kept int
-		err := s.do(ctx, s.timeout, func(ctx context.Context) error {
-			return s.pool.QueryRow(ctx, s.sql.sweepGrants, now.UnixMilli(), int64(limit-n)).Scan(&gone, &kept)
-		})
+		batch := int64(limit - n)
+		gone, err := s.exec(ctx, s.timeout, s.sql.sweepGrants, now.UnixMilli(), batch)
 		if err != nil {
 			return n, err
 		}
-		n, looked = n+gone, looked+gone+kept
-		if gone+kept == 0 {
+		n += int(gone)
+		kept, err := s.exec(ctx, s.timeout, s.sql.postpone, now.UnixMilli(), batch)
+		if err != nil {
+			return n, err
+		}
+		if looked += int(gone + kept); gone+kept == 0 {
 			break
 		}
 	}

@@ -96,7 +96,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.checkEviction(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.reseal(ctx)
+	if err := s.reseal(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // checkEviction asks INFO, which is allowed where CONFIG is not; every master of a cluster.
