@@ -41,7 +41,7 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 		return nil, refusal
 	}
 	t, until, refusal := s.sign(ctx, &issue{grantType: grantCode, client: c, user: user, grant: &g, subject: g.Subject,
-		scopes: intersect(g.Scopes, c.Scopes), resources: resources, nonce: g.Nonce})
+		scopes: intersect(g.Scopes, c.Scopes), resources: resources, nonce: g.Nonce, generation: 1})
 	if refusal != nil {
 		return nil, refusal
 	}

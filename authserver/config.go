@@ -55,6 +55,15 @@ type Config struct {
 	// RefreshGrace is how long a superseded refresh token still gets its current successor: 10 s by default, at most 60 s. 0 is
 	// strict: any double submit ends the family.
 	RefreshGrace time.Duration
+	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace; beyond it the answer
+	// is a plain invalid_grant, nothing is revoked, and an event tells of it. Requests that arrive together may exceed it by as
+	// many as they are. 0, the default: no limit.
+	MaxReplays int
+	// RevokePreviousAccessToken ends, with each new refresh token, the access tokens that came with the former ones: for
+	// introspection, userinfo and the APIs that use [Server.CheckAccessToken]. They stay good for RefreshGrace, like the refresh
+	// token they came with, so that requests on their way are not refused; a grace of 0 ends them at once. Off by default: an
+	// API that judges tokens by itself takes them until they expire anyway.
+	RevokePreviousAccessToken bool
 	// Rotation is RotateAlways by default.
 	Rotation Rotation
 	// MaxRollback lets a family go on when a client presents a token that is so many generations ahead of the store, as
@@ -107,5 +116,6 @@ func (c *Config) LogValue() slog.Value {
 		slog.Duration("access_token_lifetime", c.AccessTokenLifetime), slog.Duration("code_lifetime", c.CodeLifetime),
 		slog.Duration("refresh_token_lifetime", c.RefreshTokenLifetime),
 		slog.Duration("refresh_idle_lifetime", c.RefreshIdleLifetime), slog.Duration("refresh_grace", c.RefreshGrace),
+		slog.Int("max_replays", c.MaxReplays), slog.Bool("revoke_previous_access_token", c.RevokePreviousAccessToken),
 		slog.String("rotation", string(c.Rotation)), slog.Duration("login_lifetime", c.LoginLifetime))
 }

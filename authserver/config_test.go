@@ -37,6 +37,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"unknown rotation", func(c *authserver.Config) { c.Rotation = "sometimes" }, "sometimes"},
 		{"negative session limit", func(c *authserver.Config) { c.SessionsPerClient = -1 }, "SessionsPerClient"},
 		{"negative rollback", func(c *authserver.Config) { c.MaxRollback = -1 }, "MaxRollback"},
+		{"negative replay cap", func(c *authserver.Config) { c.MaxReplays = -1 }, "MaxReplays"},
 		{"resource takes openid", func(c *authserver.Config) { c.Resources["x"] = []string{"openid"} }, "belongs to the server itself"},
 		{"no users for a code flow", func(c *authserver.Config) { c.Users = nil }, "Users is missing"},
 		{"two clients with one id", func(c *authserver.Config) { c.Clients[1].ID = mvcID }, "is there twice"},

@@ -9,7 +9,7 @@ import (
 // Event tells what happened. It never holds a token, code, secret or password.
 type Event struct {
 	// Kind is one of: token.issued, refresh.rotated, refresh.reissued, refresh.replayed, refresh.reuse, refresh.forged,
-	// refresh.healed, client.failed, client.mismatch, code.forged, code.replayed, store.rollback, grant.revoked, login.succeeded,
+	// refresh.healed, refresh.capped, client.failed, client.mismatch, code.forged, code.replayed, store.rollback, grant.revoked, login.succeeded,
 	// login.failed, login.throttled, logout, cleanup.
 	Kind       string
 	ClientID   string
@@ -46,7 +46,7 @@ func (e Event) LogValue() slog.Value {
 // suspicious events are logged at level Warn.
 var suspicious = map[string]bool{
 	"refresh.reuse": true, "refresh.forged": true, "code.forged": true, "client.mismatch": true, "code.replayed": true, "store.rollback": true,
-	"login.throttled": true, "refresh.healed": true,
+	"login.throttled": true, "refresh.healed": true, "refresh.capped": true,
 }
 
 type remoteKey struct{}

@@ -37,14 +37,10 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 	if err != nil || access.ClientID != c.ID && len(intersect(access.Audience, c.Serves)) == 0 {
 		return nil, nil
 	}
-	if id := grantOf(access.ID); id != "" {
-		g, err := s.cfg.Store.Grant(ctx, id)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return nil, unavailable(err)
-		}
-		if err != nil || !g.RevokedAt.IsZero() {
-			return nil, nil
-		}
+	if err := s.standing(ctx, access.ID); errors.Is(err, errTokenOver) {
+		return nil, nil
+	} else if err != nil {
+		return nil, unavailable(err)
 	}
 	answer := map[string]any{}
 	if err := access.Decode(&answer); err != nil {
@@ -67,15 +63,6 @@ func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string)
 	}
 	return map[string]any{"active": true, "client_id": g.ClientID, "sub": g.Subject, "scope": strings.Join(g.Scopes, " "),
 		"iss": s.cfg.Issuer, "iat": g.CreatedAt.Unix(), "exp": earlier(g.ExpiresAt, g.IdleExpiresAt).Unix(), "sid": g.SessionID}, nil
-}
-
-// grantOf returns the grant's id that is in front of an access token's jti; "" for tokens that have no grant.
-func grantOf(jti string) string {
-	id, _, found := strings.Cut(jti, ".")
-	if !found {
-		return ""
-	}
-	return id
 }
 
 // ownAudiences are all audiences that the server issues access tokens for.

@@ -23,6 +23,8 @@ type issue struct {
 	scopes    []string
 	resources []string
 	nonce     string
+	// generation of the refresh token that comes with it
+	generation uint32
 }
 
 // Names that the server sets itself.
@@ -73,7 +75,7 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	access := jwt.MapClaims{}
 	maps.Copy(access, i.AccessClaims)
 	s.common(access, in, now, until)
-	access["client_id"], access["jti"] = in.client.ID, tokenID(in.grant)
+	access["client_id"], access["jti"] = in.client.ID, tokenID(in.grant, in.generation, rand.Text())
 	access["scope"] = strings.Join(tokenScopes, " ")
 	access["aud"] = audience
 	if len(audience) == 1 {
@@ -114,14 +116,6 @@ func (s *Server) common(claims jwt.MapClaims, in *issue, now, until time.Time) {
 	if len(in.grant.AMR) > 0 {
 		claims["amr"] = in.grant.AMR
 	}
-}
-
-// tokenID begins with the grant's id, so that introspection finds the row.
-func tokenID(g *Grant) string {
-	if g == nil {
-		return rand.Text()
-	}
-	return g.ID + "." + rand.Text()
 }
 
 func reserved(claims map[string]any, names []string) error {

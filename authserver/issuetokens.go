@@ -49,7 +49,8 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	}
 	now := s.now()
 	g := s.newGrant(c, &Login{Subject: req.Subject, AuthTime: req.AuthTime, SessionID: req.SessionID}, scopes, nil, now)
-	t, until, refusal := s.sign(ctx, &issue{grantType: "issue_tokens", client: c, user: user, grant: &g, subject: g.Subject, scopes: scopes})
+	t, until, refusal := s.sign(ctx, &issue{grantType: "issue_tokens", client: c, user: user, grant: &g, subject: g.Subject, scopes: scopes,
+		generation: 1})
 	if refusal != nil {
 		return nil, refused(refusal)
 	}

@@ -31,10 +31,16 @@ func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refresh
 	case gen > g.Generation:
 		return refreshFuture
 	}
-	if at, known := g.supersededAt(gen); known && gen > 0 && grace > 0 && !now.After(at.Add(grace)) {
+	if g.inGrace(gen, now, grace) {
 		return refreshInGrace
 	}
 	return refreshSpent
+}
+
+// inGrace tells whether generation gen was superseded so short a time ago that its tokens still count.
+func (g *Grant) inGrace(gen uint32, now time.Time, grace time.Duration) bool {
+	at, known := g.supersededAt(gen)
+	return known && gen > 0 && grace > 0 && !now.After(at.Add(grace))
 }
 
 // grantRefresh is the refresh token grant (RFC 6749 section 6).
@@ -51,22 +57,31 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	if refusal != nil {
 		return nil, refusal
 	}
-	if class := r.class(); class == refreshSpent { // no use in signing anything
+	switch r.class() { // no use in signing anything
+	case refreshSpent:
 		return nil, r.reuse(ctx)
+	case refreshInGrace:
+		if r.capped() {
+			return nil, r.tooMany(ctx)
+		}
 	}
 	user, refusal := s.activeUser(ctx, r.grant.Subject)
 	if refusal != nil {
 		return nil, refusal
 	}
-	t, until, refusal := s.sign(ctx, &issue{grantType: grantRefresh, client: c, user: user, grant: &r.grant,
-		subject: r.grant.Subject, scopes: scopes, resources: resources})
+	r.issue = &issue{grantType: grantRefresh, client: c, user: user, grant: &r.grant,
+		subject: r.grant.Subject, scopes: scopes, resources: resources, generation: r.next()}
+	t, until, refusal := s.sign(ctx, r.issue)
 	if refusal != nil {
 		return nil, refusal
 	}
-	if t.RefreshToken, refusal = r.settle(ctx, until); refusal != nil {
+	r.tokens = t
+	token, refusal := r.settle(ctx, until)
+	if refusal != nil {
 		return nil, refusal
 	}
-	return t, nil
+	r.tokens.RefreshToken = token
+	return r.tokens, nil
 }
 
 // newRefresh checks that the token is genuine, the client's own, and of a family that is alive.
@@ -99,9 +114,42 @@ type refresh struct {
 	token string
 	gen   uint32
 	grant Grant // as last read
+
+	issue  *issue // what tokens was signed from
+	tokens *Tokens
 }
 
 func (r *refresh) class() refreshClass { return r.grant.classify(r.gen, r.now(), r.terms.grace) }
+
+// next is the generation that the answer will have, if nobody gets in between.
+func (r *refresh) next() uint32 {
+	switch class := r.class(); {
+	case class == refreshCurrent && r.due(r.now()), class == refreshFuture && r.gen != math.MaxUint32:
+		return r.gen + 1
+	case class == refreshCurrent:
+		return r.gen
+	default:
+		return r.grant.Generation
+	}
+}
+
+// renumber signs again if someone did get in between: an access token of a generation that is over would not live long.
+func (r *refresh) renumber(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
+	if !r.cfg.RevokePreviousAccessToken || r.issue == nil || r.issue.generation == gen {
+		return nil
+	}
+	r.issue.generation = gen
+	r.tokens, *until, refusal = r.sign(ctx, r.issue)
+	return refusal
+}
+
+// capped tells whether the present generation has been handed out again as often as it may.
+func (r *refresh) capped() bool { return r.cfg.MaxReplays > 0 && r.grant.Replays >= r.cfg.MaxReplays }
+
+func (r *refresh) tooMany(ctx context.Context) *oauthError {
+	r.report(ctx, "refresh.capped")
+	return invalidGrant("the refresh token was replaced, and its successor handed out often enough")
+}
 
 // settle takes the one atomic step and returns the refresh token to answer with. The loser of a race reads the row again, and
 // then usually finds itself in the grace.
@@ -119,6 +167,9 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 				step.To++
 			}
 		case refreshInGrace:
+			if r.capped() {
+				return "", r.tooMany(ctx)
+			}
 			step.Replay = true
 			kind = "refresh.replayed"
 		case refreshFuture:
@@ -136,6 +187,9 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 		}
 		answer, refusal := r.answer(step.To)
 		if refusal != nil {
+			return "", refusal
+		}
+		if refusal := r.renumber(ctx, step.To, &step.AccessExpiresAt); refusal != nil {
 			return "", refusal
 		}
 		err := r.cfg.Store.Advance(ctx, step)

@@ -19,7 +19,7 @@ func (s *Server) revoke(ctx context.Context, c *Client, p *params) (any, *oauthE
 			id = g.ID
 		}
 	} else if access, err := s.bearer.Validator().Validate(ctx, token); err == nil && access.ClientID == c.ID {
-		id = grantOf(access.ID)
+		id, _ = grantOf(access.ID)
 	}
 	if id == "" {
 		return nil, nil

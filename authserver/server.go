@@ -160,7 +160,7 @@ func (s *Server) Ready(ctx context.Context) error {
 }
 
 // Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
-// tokens that are out live on for at most their lifetime. It returns how many grants it ended.
+// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked. It returns how many grants it ended.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
 	n, err := s.cfg.Store.Revoke(ctx, sel, reason, s.now())
 	if err != nil {

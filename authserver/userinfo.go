@@ -47,17 +47,13 @@ func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
 	if c, err := s.client(r.Context(), token.ClientID); err == nil {
 		s.originAllowed(w, r, c)
 	}
-	gone := errors.Join(middleware.ErrInvalidToken, errors.New("authserver: the session has ended"))
-	if id := grantOf(token.ID); id != "" { // the row is near, so a revoked token stops to work here at once
-		g, err := s.cfg.Store.Grant(r.Context(), id)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			s.refuse(w, r, unavailable(err))
-			return
-		}
-		if err != nil || !g.RevokedAt.IsZero() {
-			s.bearer.Deny(w, r, gone)
-			return
-		}
+	gone := errors.Join(middleware.ErrInvalidToken, errTokenOver)
+	if err := s.standing(r.Context(), token.ID); errors.Is(err, errTokenOver) { // the row is near, so it stops to work here at once
+		s.bearer.Deny(w, r, gone)
+		return
+	} else if err != nil {
+		s.refuse(w, r, unavailable(err))
+		return
 	}
 	user, refusal := s.activeUser(r.Context(), token.Subject)
 	if refusal != nil && refusal.status >= 500 {

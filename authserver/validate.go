@@ -51,6 +51,9 @@ func (c *Config) check() error {
 	if c.MaxRollback < 0 {
 		add("MaxRollback %d is negative", c.MaxRollback)
 	}
+	if c.MaxReplays < 0 {
+		add("MaxReplays %d is negative", c.MaxReplays)
+	}
 	if c.SessionsPerClient < 0 {
 		add("SessionsPerClient %d is negative", c.SessionsPerClient)
 	}

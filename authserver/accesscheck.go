@@ -1,0 +1,90 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bearergate/bearergate/middleware"
+)
+
+// errTokenOver says that an access token has been ended before its time.
+var errTokenOver = errors.New("authserver: the session has ended, or the access token was replaced")
+
+// CheckAccessToken refuses access tokens of grants that are revoked and, with [Config].RevokePreviousAccessToken, those that a refresh
+// has replaced. It is made for [middleware.Config].Check of an API in the same process:
+//
+//	cfg.Check = srv.CheckAccessToken
+//
+// Signature, times and audience have been judged when it is called; it reads one row of the [Store]. An API elsewhere asks the
+// introspection endpoint, which applies the same rules. Tokens of client_credentials have no row and pass, and so do those
+// of other issuers, which are not this server's to judge.
+//
+// Errors: one that wraps [middleware.ErrInvalidToken], or [middleware.ErrCheckUnavailable] when the store can't say.
+func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) error {
+	if t.Issuer != s.cfg.Issuer {
+		return nil
+	}
+	switch err := s.standing(ctx, t.ID); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTokenOver):
+		return errors.Join(middleware.ErrInvalidToken, err)
+	default:
+		return fmt.Errorf("%w: %w", middleware.ErrCheckUnavailable, err)
+	}
+}
+
+// standing tells whether the access token with that jti has been ended: nil, errTokenOver, or an error when that is unknown.
+func (s *Server) standing(ctx context.Context, jti string) error {
+	id, gen := grantOf(jti)
+	if id == "" {
+		return nil
+	}
+	g, err := s.cfg.Store.Grant(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return errTokenOver
+	case err != nil:
+		return err
+	case !g.RevokedAt.IsZero():
+		return errTokenOver
+	case !s.cfg.RevokePreviousAccessToken || gen >= g.Generation:
+		return nil
+	}
+	c, err := s.client(ctx, g.ClientID)
+	if errors.Is(err, ErrNotFound) {
+		return errTokenOver
+	}
+	if err != nil {
+		return err
+	}
+	if !g.inGrace(gen, s.now(), s.cfg.terms(c).grace) {
+		return errTokenOver
+	}
+	return nil
+}
+
+// tokenID makes the jti of an access token. It begins with the grant's id, so that the row is found, and the generation
+// of the refresh token that the access token comes with.
+func tokenID(g *Grant, gen uint32, random string) string {
+	if g == nil {
+		return random
+	}
+	return g.ID + "." + strconv.FormatUint(uint64(gen), 10) + "." + random
+}
+
+// grantOf takes a jti apart; id is "" for tokens that have no grant.
+func grantOf(jti string) (id string, gen uint32) {
+	parts := strings.Split(jti, ".")
+	if len(parts) != 3 {
+		return "", 0
+	}
+	n, err := strconv.ParseUint(parts[1], 10, 32)
+	if err != nil {
+		return "", 0
+	}
+	return parts[0], uint32(n)
+}
