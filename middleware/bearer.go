@@ -71,6 +71,22 @@ func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
 	}
 }
 
+// HandlerFunc is [Bearer.Require] for a function that is given the token as an argument: nothing is put into the request's
+// context, so that [FromContext] does not find it there, and for a token that was verified before nothing is allocated.
+// tok is nil for a request without a token when Optional is set and no scopes are given, and for preflights that
+// AllowPreflight lets through.
+func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, tok *Token), scopes ...string) http.Handler {
+	var rt *route
+	if len(scopes) > 0 {
+		rt = newRoute(Requirement{Scopes: scopes})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if tok, ok := b.admit(w, r, rt); ok {
+			next(w, r, tok)
+		}
+	})
+}
+
 // Metadata returns the path and the handler of the protected resource metadata (RFC 9728), ready for
 // mux.Handle(auth.Metadata()). The document answers GET, HEAD and CORS preflights without a token; without
 // [Config.Resource] it is not found.
@@ -87,25 +103,36 @@ func (b *Bearer) Close() error { return b.validator.Close() }
 
 // serve is Handler and Require. rt is nil for Handler.
 func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
+	tok, ok := b.admit(w, r, rt)
+	switch {
+	case !ok:
+	case tok == nil:
+		next.ServeHTTP(w, r)
+	default:
+		next.ServeHTTP(w, b.pass(r, tok))
+	}
+}
+
+// admit decides whether r is let through, and answers it if it is not. tok is nil for a request that needs no token and has
+// none.
+func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, ok bool) {
 	cfg := &b.validator.cfg
 	if cfg.AllowPreflight && isPreflight(r) {
-		next.ServeHTTP(w, r)
-		return
+		return nil, true
 	}
 	tok, fromQuery, err := b.check(r, rt)
 	switch {
 	case err == nil:
 	case rt == nil && cfg.Optional && errors.Is(err, errNoToken):
-		next.ServeHTTP(w, r)
-		return
+		return nil, true
 	default:
 		b.Deny(w, r, err)
-		return
+		return nil, false
 	}
 	if fromQuery {
 		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
 	}
-	next.ServeHTTP(w, b.pass(r, tok))
+	return tok, true
 }
 
 // check finds and judges the token of r, tells the outcome, and returns it.

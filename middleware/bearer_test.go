@@ -252,3 +252,32 @@ func TestMetadata(t *testing.T) {
 	_, h = newWorld(t).bearer(t).Metadata()
 	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource", nil)).Code, "without Resource")
 }
+
+// HandlerFunc answers as Handler and Require do, and hands the token over.
+func TestHandlerFunc(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.Optional, w.cfg.AllowQuery = true, true
+	auth := w.bearer(t)
+	var got *middleware.Token
+	reached := 0
+	note := func(_ http.ResponseWriter, r *http.Request, tok *middleware.Token) {
+		_, inContext := middleware.FromContext(r.Context())
+		assert.False(t, inContext)
+		got = tok
+		reached++
+	}
+	free, needs := auth.HandlerFunc(note), auth.HandlerFunc(note, "write")
+	assert.Equal(t, 200, serve(free, w.iss.Request("GET", "/")).Code)
+	assert.Equal(t, "alice", got.Subject)
+	assert.Equal(t, 200, serve(free, httptest.NewRequest("GET", "/", nil)).Code)
+	assert.Nil(t, got)
+	assert.Equal(t, 200, serve(needs, w.iss.Request("GET", "/", authtest.Scope("write"))).Code)
+	assert.NotNil(t, got)
+	assert.Equal(t, 3, reached)
+	assert.Equal(t, 401, serve(needs, httptest.NewRequest("GET", "/", nil)).Code)
+	assert.Equal(t, 403, serve(needs, w.iss.Request("GET", "/", authtest.Scope("read"))).Code)
+	assert.Equal(t, 401, serve(free, w.iss.Request("GET", "/", authtest.Expired)).Code)
+	assert.Equal(t, 3, reached)
+	rec := serve(free, httptest.NewRequest("GET", "/?access_token="+w.iss.Token(), nil))
+	assert.Equal(t, "private", rec.Header().Get("Cache-Control"))
+}

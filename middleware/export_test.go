@@ -56,3 +56,31 @@ func DecodeSegment(s string) ([]byte, bool) {
 	ok := decode(dst, s)
 	return dst, ok
 }
+
+// CacheState is what the cache believes to hold, and what it holds.
+func (v *Validator) CacheState() (count, size, places int) {
+	v.cache.mu.Lock()
+	defer v.cache.mu.Unlock()
+	if t := v.cache.table.Load(); t != nil {
+		for s := range t.sets {
+			for i := range ways {
+				if t.sets[s].places[i].Load() != nil {
+					places++
+				}
+			}
+		}
+	}
+	return v.cache.count, v.cache.size, places
+}
+
+// OccupyVerifications takes all turns to verify a signature, until leave is called.
+func (v *Validator) OccupyVerifications() (leave func()) {
+	for range cap(v.limit) {
+		v.limit <- struct{}{}
+	}
+	return func() {
+		for range cap(v.limit) {
+			v.limit.leave()
+		}
+	}
+}

@@ -51,7 +51,7 @@ const (
 
 	// ErrKeysUnavailable
 	ReasonKeysUnavailable = "keys_unavailable"
-	ReasonCancelled       = "cancelled" // the caller's context ended while the keys were awaited
+	ReasonCancelled       = "cancelled" // the caller's context ended while the keys, or a turn to verify, were awaited
 
 	// ErrCheckUnavailable
 	ReasonCheckUnavailable = "check_unavailable"

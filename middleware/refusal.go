@@ -103,7 +103,7 @@ var (
 	verdictKeysUnavailable = &verdict{class: ErrKeysUnavailable, reason: ReasonKeysUnavailable, causes: []error{jwt.ErrTokenUnverifiable},
 		text: "signing keys are unavailable", description: "Access tokens can't be verified at the moment"}
 	verdictCancelled = &verdict{class: ErrKeysUnavailable, reason: ReasonCancelled, causes: []error{jwt.ErrTokenUnverifiable},
-		text: "cancelled while waiting for signing keys", description: "Access tokens can't be verified at the moment"}
+		text: "cancelled before the signature was verified", description: "Access tokens can't be verified at the moment"}
 	verdictCheckUnavailable = &verdict{class: ErrCheckUnavailable, reason: ReasonCheckUnavailable,
 		text: "Check is unavailable", description: "Access tokens can't be verified at the moment"}
 )

@@ -12,7 +12,7 @@ import (
 // A Token is an access token that was accepted. It does not hold the token's text, so that printing, logging or
 // storing it gives nothing away that opens a door.
 //
-// Tokens are shared between goroutines and must not be changed. A Token made by hand, for tests with [NewContext], is
+// Tokens are shared between goroutines, and between requests that present the same token: they must not be changed. A Token made by hand, for tests with [NewContext], is
 // fine: Decode and [Claims] then see its fields.
 type Token struct {
 	Issuer   string   // iss
