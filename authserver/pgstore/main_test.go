@@ -158,6 +158,18 @@ func open(t testing.TB, cfg pgstore.Config) *pgstore.Store {
 	return s
 }
 
+// dial returns a connection beside the store's, which a pooler may stand before too.
+func dial(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	require.NoError(t, err)
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(context.Background(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, conn.Close(context.Background())) })
+	return conn
+}
+
 // query runs one statement and returns the first column of its rows as text.
 func query(t testing.TB, url, sql string, args ...any) []string {
 	t.Helper()

@@ -134,9 +134,7 @@ func TestPlans(t *testing.T) {
 			call{"Grants by " + sel.name, func() error { _, err := s.Grants(ctx, sel.Selector, epoch, 20); return err }},
 			call{"Revoke by " + sel.name, func() error { _, err := s.Revoke(ctx, sel.Selector, "user", epoch); return err }})
 	}
-	conn, err := pgx.Connect(ctx, cfg.URL)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, conn.Close(context.Background())) }()
+	conn := dial(t, cfg.URL)
 	whole := regexp.MustCompile(`Seq Scan on (grants|once)\b`)
 	for _, call := range calls {
 		t.Run(call.name, func(t *testing.T) {
@@ -187,9 +185,7 @@ func TestRefreshChangesNoIndex(t *testing.T) {
 	sent := record.take()
 	require.Len(t, sent, 1, "one statement")
 
-	conn, err := pgx.Connect(ctx, cfg.URL)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, conn.Close(context.Background())) }()
+	conn := dial(t, cfg.URL)
 	tx, err := conn.Begin(ctx) // what PostgreSQL counts it tells within a transaction at once
 	require.NoError(t, err)
 	hot := func() (n int64) {

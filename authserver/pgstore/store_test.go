@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -74,9 +73,7 @@ func TestFailuresAreNotTakenForConflicts(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), g))
 
 	// Somebody holds the row for longer than a call may take.
-	conn, err := pgx.Connect(t.Context(), cfg.URL)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, conn.Close(context.Background())) }()
+	conn := dial(t, cfg.URL)
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "SELECT 1 FROM "+table(cfg, "grants")+" WHERE id = 'a' FOR UPDATE")
