@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,22 +15,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/jwks"
+	"github.com/bearergate/bearergate/middleware"
 )
 
-// The 140 points of the founding documents, in their order: number, what it says, what shows it. "here" is a check of its own below; the
-// others name a package, relative to this one, and the test in it that shows the point; that the test is there is checked too.
+// What the parties of a refresh owe one another, in 140 points: number, what it is, what shows it. A point is shown by a check of its
+// own below or by tests that are named, with the folder of their package relative to this one; that they are there is checked too.
 var acceptance = []struct {
 	number int
 	what   string
-	shown  any // func(*testing.T, *world), or "package Test"
+	shown  any // func(*testing.T, *world), or "folder Test" and more of them after commas
 }{
-	// The first document: refreshing a token.
+	// Refreshing a token.
 	{1, "any grant may return a refresh token; client_credentials does not", refreshTokenByGrant},
 	{2, "a refresh needs no user: no cookie is sent", func(t *testing.T, w *world) { assert.Equal(t, 200, w.refresh(w.rt()).status) }},
 	{3, "steps A to H run end to end, on separate listeners", "../examples TestThreeProcesses"},
 	{4, "only G and H are about refreshing; the API takes no part", ". TestRefreshRotates"},
 	{5, "H: the server verifies the refresh token", ". TestT6ForgedTokensTouchNothing"},
-	{6, "H: the old refresh token is void, after the grace", ". TestT4SpentTokenEndsTheFamily"},
+	{6, "H: the old refresh token is void after the grace, and so is the old access token if that is asked for",
+		". TestT4SpentTokenEndsTheFamily, . TestRevokePreviousAccessToken"},
 	{7, "H: new tokens come back", ". TestT1CurrentTokenRotates"},
 	{8, "POST /auth/refreshtoken", ". TestJSONAlias"},
 	{9, "it takes application/json", ". TestJSONAlias"},
@@ -70,7 +74,7 @@ var acceptance = []struct {
 	{37, "no refresh_token: invalid_request, not 500", refusal("invalid_request", "grant_type", "refresh_token")},
 	{38, "a code of 10 minutes is possible; the implicit grant is not", codeLifetime},
 
-	// The second document: what a refresh token is for.
+	// What a refresh token is for, and who takes part.
 	{39, "an endpoint of the application may return new tokens", ". TestIssueTokens"},
 	{40, "when asked to: an ID token and a refresh token", ". TestIssueTokens"},
 	{41, "otherwise none: nothing is issued without a call", ". TestIssueTokens"},
@@ -87,7 +91,7 @@ var acceptance = []struct {
 	{50, "purpose 2: the latest information", ". TestRefreshSeesTheUserAndTheClientAsTheyAreNow"},
 	{51, "a refresh token lives longer than an access token, or the configuration is refused", ". TestNewRefusesBadConfiguration"},
 	{52, "authorization server and resource server are separate", "../examples TestThreeProcesses"},
-	{53, "the resource server issues no tokens", "../middleware TestPolicies"},
+	{53, "the resource server issues no tokens", issuesNothing},
 	{54, "the resource server verifies by itself, and goes on when the server is down", "../jwks TestRemoteOutage"},
 	{55, "A: getting a token may take several requests", ". TestAuthorizeAnswers"},
 	{56, "B: the client is verified", ". TestClientAuthentication"},
@@ -106,7 +110,7 @@ var acceptance = []struct {
 	{69, "or the authorization server does: introspection of an expired token is inactive", ". TestIntrospection"},
 	{70, "an ID token proves who signed in", ". TestCodeFlowGivesAllTokens"},
 
-	// The third document: issuing and refreshing.
+	// The token endpoint: issuing and refreshing.
 	{71, "both go to the token endpoint", ". TestRefreshRotates"},
 	{72, "both have the same form", sameForm},
 	{73, "status 200", success("status")},
@@ -150,7 +154,7 @@ var acceptance = []struct {
 	{107, "the refresh token is valid", ". TestT6ForgedTokensTouchNothing"},
 	{108, "then the answer is like any other", sameForm},
 
-	// The fourth document: the MVC client and Api1.
+	// A web client that keeps its tokens, and its API.
 	{109, "offline_access gates the refresh token, also later", ". TestRefreshSeesTheUserAndTheClientAsTheyAreNow"},
 	{110, "AccessTokenLifetime of a client: exp - iat = expires_in = 60", ". TestPerClientTerms"},
 	{111, "the scopes of a client", ". TestAuthorizeRefusals"},
@@ -165,7 +169,7 @@ var acceptance = []struct {
 	{120, "discovery from an address with a slash at the end", func(t *testing.T, w *world) {
 		assert.Equal(t, 200, w.do(httptest.NewRequest("GET", issuer+"//.well-known/openid-configuration", nil)).status)
 	}},
-	{121, "an error of discovery is shown", "../examples/internal/webclient TestOtherFailuresShowStatusAndReason"},
+	{121, "an error of discovery is shown", discoveryErrors},
 	{122, "the refresh goes to the token_endpoint of discovery", ". TestDiscoveryDocuments"},
 	{123, "the saved refresh token is used", "../middleware/authclient TestSessionFromTheStore"},
 	{124, "the client id has a space", ". TestClientAuthentication"},
@@ -196,8 +200,12 @@ func TestAcceptance(t *testing.T) {
 			case func(*testing.T, *world):
 				shown(t, newWorld(t))
 			case string:
-				folder, name, _ := strings.Cut(shown, " ")
-				assert.True(t, testExists(t, folder, name), "there is no %s in %s", name, folder)
+				for one := range strings.SplitSeq(shown, ", ") {
+					folder, name, _ := strings.Cut(one, " ")
+					assert.True(t, testExists(t, folder, name), "there is no %s in %s", name, folder)
+				}
+			default:
+				t.Errorf("nothing shows it")
 			}
 		})
 	}
@@ -287,7 +295,7 @@ func sameForm(t *testing.T, w *world) {
 	assert.ElementsMatch(t, names(first), names(w.refresh(first.str("refresh_token"))))
 }
 
-// fewerScopes is the refresh of the fourth document, to the letter.
+// fewerScopes is a refresh that asks for less than was granted.
 func fewerScopes(t *testing.T, w *world) {
 	r := w.refresh(w.rt(), "scope", "api1 openid profile email phone address")
 	require.Equal(t, http.StatusOK, r.status, r.body)
@@ -297,4 +305,80 @@ func fewerScopes(t *testing.T, w *world) {
 	}
 	again := w.refresh(r.str("refresh_token"))
 	assert.Equal(t, allScope, again.str("scope"), "the refresh token still has all that was granted")
+}
+
+// issuesNothing asks a resource server for tokens in every way that the token endpoint knows, and looks for anything in its package
+// that could sign.
+func issuesNothing(t *testing.T, w *world) {
+	cfg := middleware.NewConfig(issuer, "api1")
+	cfg.Keys, cfg.Now = w.cfg.Keys, w.now
+	api, err := middleware.New(cfg)
+	require.NoError(t, err)
+	h := api.Handler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("the resource")) }))
+	first := w.signIn()
+	for name, pairs := range map[string][]string{
+		"refresh token": {"grant_type", "refresh_token", "refresh_token", first.str("refresh_token")},
+		"code":          {"grant_type", "authorization_code", "code", w.code(), "redirect_uri", mvcBack, "code_verifier", verifier},
+		"credentials":   {"grant_type", "client_credentials"},
+	} {
+		for token, want := range map[string]int{"": 401, first.str("refresh_token"): 401, first.str("access_token"): 200} {
+			r := as(formRequest("/token", pairs...), mvcID, mvcKey)
+			if r.Header.Del("Authorization"); token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			assert.Equal(t, want, rec.Code, name)
+			assert.NotContains(t, rec.Body.String(), "token\":", name)
+			assert.Empty(t, rec.Header().Values("Set-Cookie"), name)
+		}
+	}
+	assert.Equal(t, http.StatusOK, w.refresh(first.str("refresh_token")).status, "the resource server has spent nothing")
+
+	files, err := filepath.Glob("../middleware/*.go")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	signs := regexp.MustCompile(`\.Sign(ed)?(String|ingString)?\(|NewWithClaims|PrivateKey|jwks\.NewRotator`)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Empty(t, signs.FindString(string(text)), file)
+	}
+}
+
+// discoveryErrors lets discovery fail in each of the ways that a client meets, and reads what it is told.
+func discoveryErrors(t *testing.T, w *world) {
+	answer := func(status int, body string) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			rw.WriteHeader(status)
+			_, _ = rw.Write([]byte(body))
+		})
+	}
+	for want, h := range map[string]http.Handler{
+		"status 503":                        answer(503, ""),
+		"status 404":                        answer(404, ""),
+		`issuer is "https://login.example"`: w.srv, // the right document at the wrong address
+		"names no issuer":                   answer(200, `{}`),
+		"not a JSON object":                 answer(200, `<html>`),
+	} {
+		s := httptest.NewServer(h)
+		remote, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: s.URL})
+		require.NoError(t, err)
+		err = remote.Ready(t.Context())
+		assert.ErrorIs(t, err, jwks.ErrUnavailable)
+		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, s.URL+"/.well-known/openid-configuration", "it says where")
+		assert.NoError(t, remote.Close())
+		s.Close()
+	}
+	gone := httptest.NewServer(answer(200, `{}`))
+	gone.Close()
+	remote, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: gone.URL})
+	require.NoError(t, err)
+	assert.ErrorContains(t, remote.Ready(t.Context()), "refused")
+	assert.NoError(t, remote.Close())
 }

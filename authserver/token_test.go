@@ -262,7 +262,7 @@ func TestJSONAlias(t *testing.T) {
 			assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
 		})
 	}
-	t.Run("the founding request as it stands, for a public client", func(t *testing.T) {
+	t.Run("without client_id, for a public client", func(t *testing.T) {
 		w := newWorld(t)
 		b := w.browser()
 		a := w.answer(b.submit(b.get(authorizeURL("client_id", "spa", "redirect_uri", spaBack)), "username", "bob", "password", "bob"))
