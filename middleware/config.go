@@ -53,7 +53,8 @@ type Config struct {
 
 	// MaxVerifications is how many signatures are verified at the same time; the others wait for their turn, no longer
 	// than their request lives. It keeps a flood of forged signatures from delaying requests whose tokens are remembered.
-	// NewConfig sets runtime.GOMAXPROCS(0). 0 means no limit.
+	// NewConfig sets one less than runtime.GOMAXPROCS(0), at least 1, so that one processor is left for everything
+	// else. 0 means no limit.
 	MaxVerifications int
 
 	// AllowInsecureHTTP permits issuers and key sets that are reached by plain http on hosts other than loopback.
@@ -150,7 +151,7 @@ func NewConfig(issuer string, audience ...string) *Config {
 		MaxTokenSize:          16 << 10,
 		CacheEntries:          16 << 10,
 		CacheBytes:            32 << 20,
-		MaxVerifications:      runtime.GOMAXPROCS(0),
+		MaxVerifications:      max(1, runtime.GOMAXPROCS(0)-1),
 		DescribeErrors:        true,
 		JSONBody:              true,
 		RetryAfter:            5 * time.Second,

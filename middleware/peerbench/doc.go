@@ -4,5 +4,9 @@
 //
 //	go test -run TestTable -update
 //
+// What they cost is measured by the command bench:
+//
+//	go run ./bench
+//
 // It is a module of its own, so that nobody who imports Bearergate gets the peers with it.
 package peerbench
