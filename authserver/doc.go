@@ -29,6 +29,17 @@
 // token again finds out. A code has no grace: if it was spent after all, the second attempt counts as a replay, and the user
 // signs in once more.
 //
+// # Access tokens that have been ended
+//
+// An access token is judged by the API itself, so it lives until it expires. Where that is too long, [Server.CheckAccessToken] refuses
+// tokens of revoked grants, and with [Config].RevokePreviousAccessToken those of former refreshes; introspection and userinfo do
+// the same.
+//
+// # An ID token as a hint
+//
+// An authorization request with an id_token_hint gets the user whom that ID token was made for, or login_required; it may have
+// expired. A hint that does not verify is invalid_request, also when the key that signed it is no longer published.
+//
 // # Behind a proxy
 //
 // Failed logins are counted by [http.Request].RemoteAddr. A proxy in front has to be trusted to say who the client is, so the
@@ -37,7 +48,8 @@
 // # What it does not do
 //
 // No implicit, hybrid, password or device grant, no dynamic registration, no consent page, no DPoP. The built-in login form is
-// demo-grade: an application with its own accounts sets [Config].Login.
+// demo-grade: an application with its own accounts sets [Config].Login. Tests of an application run the server by package
+// authservertest.
 //
 // # Sizes
 //

@@ -1,14 +1,20 @@
 package authserver_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver"
 )
 
 // fuzzed sends a request and checks what must hold for any answer of the token endpoint.
@@ -132,5 +138,32 @@ func FuzzRefreshToken(f *testing.F) {
 		assert.Contains(t, []string{"invalid_grant", "invalid_request"}, out.str("error"), "every token has one spelling, and this is not it")
 		g := w.row(good)
 		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1)
+	})
+}
+
+func FuzzClientAssertion(f *testing.F) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(f, err)
+	set := []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"l","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`) // RFC 8037
+	w := newWorld(f, func(w *world) {
+		w.cfg.Clients = append(w.cfg.Clients, authserver.Client{ID: "robot", JWKS: set, Grants: []string{"client_credentials"}, Scopes: []string{"api1"}})
+	})
+	for _, alg := range []string{"EdDSA", "Ed25519", "none", "HS256", "RS256", ""} {
+		for _, kid := range []string{"k", "l", ""} {
+			tok := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"iss": "robot", "sub": "robot", "aud": issuer, "jti": "1",
+				"exp": w.now().Add(time.Minute).Unix()})
+			tok.Header["alg"], tok.Header["kid"] = alg, kid
+			assertion, err := tok.SignedString(key)
+			require.NoError(f, err)
+			f.Add(assertion)
+			f.Add(assertion[:strings.LastIndexByte(assertion, '.')+1])
+		}
+	}
+	f.Add("..")
+	f.Add("e30.e30.")
+	f.Fuzz(func(t *testing.T, assertion string) {
+		r := formRequest("/token", "grant_type", "client_credentials", "client_assertion", assertion,
+			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		require.Contains(t, []int{400, 401}, w.fuzzed(t, r).status, "nobody has the client's key")
 	})
 }

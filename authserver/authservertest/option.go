@@ -21,7 +21,7 @@ type settings struct {
 	changes  []func(*authserver.Config)
 }
 
-// Loopback makes the server listen on 127.0.0.1; the address is the issuer.
+// Loopback makes the server listen on 127.0.0.1 until the test ends; the address is the issuer.
 func Loopback() Option { return func(s *settings) { s.loopback = true } }
 
 // WithClient adds a client, or replaces the one with its ID. A secret that is not empty becomes the client's only one.
