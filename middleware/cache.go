@@ -150,7 +150,7 @@ func (c *cache) victim(set *cacheSet, raw string, now time.Time) int {
 		}
 	}
 	if rank == 1 { // all were used: the next time they must have been used again
-		best = int(c.hand) % ways
+		best = c.hand % ways
 		for i := range ways {
 			set.places[i].Load().used.Store(false)
 		}

@@ -3,7 +3,7 @@ package middleware
 import "strings"
 
 // find returns the value of a top-level claim, or, when path begins with a slash, the one that the JSON Pointer path
-// (RFC 6901) leads to through objects. text is one object that scanObject has accepted.
+// (RFC 6901) leads to through objects. text was accepted before as one object.
 func find(text, path string) (value, bool) {
 	name, rest := path, ""
 	if strings.HasPrefix(path, "/") {

@@ -12,10 +12,7 @@ import (
 // valid UTF-8 without unpaired surrogates, numbers fit a float64, nothing follows the value, and depth is bounded
 // because the text is unauthenticated.
 
-const (
-	maxDepth = 32
-	fewNames = 16 // members of one object that are compared one by one; beyond, a map keeps the cost linear
-)
+const maxDepth = 32
 
 var errJSON = errors.New("not one strict JSON object")
 
@@ -44,78 +41,7 @@ func (v value) text() string {
 	return unescape(inner)
 }
 
-// members reads text as exactly one JSON object, member by member:
-//
-//	for m.begin(text); m.next(); {
-//		… m.name, m.value
-//	}
-//	if !m.ended() { … }
-//
-// It is an iterator and not a function with a callback, so that nothing of what it fills moves to the heap. It does not
-// see that a name is there twice: its callers do, with add.
-type members struct {
-	p     scanner
-	name  string // unescaped
-	value value
-	begun bool
-	bad   bool
-	names nameSet
-}
-
-// begin starts at the object at the beginning of text, which is valid UTF-8.
-func (m *members) begin(text string) {
-	m.p.s = text
-	m.p.space()
-	m.bad = m.p.peek() != '{'
-	m.p.i++
-}
-
-// next reads one more member. It reports false at the end and when there is none to be read.
-func (m *members) next() bool {
-	if m.bad {
-		return false
-	}
-	p := &m.p
-	p.space()
-	switch c := p.peek(); {
-	case c == '}':
-		return false
-	case c == ',' && m.begun:
-		p.i++
-		p.space()
-	case m.begun:
-		m.bad = true
-		return false
-	}
-	m.begun = true
-	name, ok := p.name()
-	if !ok {
-		m.bad = true
-		return false
-	}
-	val, err := p.value(1)
-	if err != nil {
-		m.bad = true
-		return false
-	}
-	m.name, m.value = name, val
-	return true
-}
-
-// add reports false when the name is there already.
-func (m *members) add() bool { return m.names.add(m.name) }
-
-// ended reports whether the object was read to its end, and nothing follows it.
-func (m *members) ended() bool {
-	if m.bad || m.p.peek() != '}' {
-		return false
-	}
-	m.p.i++
-	m.p.space()
-	return m.p.i == len(m.p.s)
-}
-
-// eachString calls f for the elements of an array of strings, whose text scanObject has accepted, until f returns
+// eachString calls f for the elements of an array of strings, whose text was accepted before, until f returns
 // false. It reports whether all elements that it saw are strings.
 func eachString(array value, f func(string) bool) bool {
 	p := scanner{s: array.raw, i: 1}
@@ -364,38 +290,4 @@ func (p *scanner) digits() int {
 		p.i++
 	}
 	return p.i - start
-}
-
-// A nameSet holds the names of one object's members.
-type nameSet struct {
-	few  [fewNames]string
-	n    int
-	many map[string]struct{}
-}
-
-// add reports false when name is there already.
-func (s *nameSet) add(name string) bool {
-	if s.many != nil {
-		if _, dup := s.many[name]; dup {
-			return false
-		}
-		s.many[name] = struct{}{}
-		return true
-	}
-	for _, n := range s.few[:s.n] {
-		if n == name {
-			return false
-		}
-	}
-	if s.n < fewNames {
-		s.few[s.n] = name
-		s.n++
-		return true
-	}
-	s.many = make(map[string]struct{}, 4*fewNames)
-	for _, n := range s.few {
-		s.many[n] = struct{}{}
-	}
-	s.many[name] = struct{}{}
-	return true
 }
