@@ -20,7 +20,7 @@ const (
 	duration   = 390 * time.Second
 )
 
-// epoch is when the virtual clock starts: the first token of the founding story was issued about then.
+// epoch is when the virtual clock starts. It is fixed, so that the picture and the dates in the challenges are always the same.
 var epoch = time.Date(2021, time.June, 16, 5, 15, 1, 0, time.UTC)
 
 // A lane is one Api1 and what its caller sees.
