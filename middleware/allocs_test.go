@@ -82,8 +82,8 @@ func TestAllocations(t *testing.T) {
 				subject string
 			}{
 				{"a new token", fresh.Handler(byContext), good, crypto + 5, "alice"},
-				{"a remembered token", remembers.Handler(byContext), good, 1, "alice"},
-				{"a remembered token, scopes required", remembers.Require("orders:read")(byContext), good, 1, "alice"},
+				{"a remembered token", remembers.Handler(byContext), good, 2, "alice"},
+				{"a remembered token, scopes required", remembers.Require("orders:read")(byContext), good, 2, "alice"},
 				{"a remembered token, given to a function", remembers.HandlerFunc(byArgument), good, 0, "alice"},
 				{"no token", fresh.Handler(byContext), "", 0, ""},
 				{"8 KiB of garbage", fresh.Handler(byContext), strings.Repeat("A", 8<<10), 0, ""},

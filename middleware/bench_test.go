@@ -127,3 +127,19 @@ func BenchmarkRemembered(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRememberedParallel: with -cpu 1,2 it shows whether hits get into each other's way.
+func BenchmarkRememberedParallel(b *testing.B) {
+	w := newWorld(b)
+	w.cfg.Now = nil
+	h := w.bearer(b).HandlerFunc(func(http.ResponseWriter, *http.Request, *middleware.Token) {})
+	header := "Bearer " + w.iss.Token(rich("ES256")...)
+	b.RunParallel(func(pb *testing.PB) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		rec := &discard{h: http.Header{}}
+		for pb.Next() {
+			h.ServeHTTP(rec, r)
+		}
+	})
+}
