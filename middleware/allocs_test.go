@@ -84,7 +84,7 @@ func TestAllocations(t *testing.T) {
 				{"a new token", fresh.Handler(byContext), good, crypto + 5, "alice"},
 				{"a remembered token", remembers.Handler(byContext), good, 2, "alice"},
 				{"a remembered token, scopes required", remembers.Require("orders:read")(byContext), good, 2, "alice"},
-				{"a remembered token, given to a function", remembers.HandlerFunc(byArgument), good, 0, "alice"},
+				{"a remembered token, given to a function", remembers.HandlerFunc(byArgument), good, 1, "alice"},
 				{"no token", fresh.Handler(byContext), "", 0, ""},
 				{"8 KiB of garbage", fresh.Handler(byContext), strings.Repeat("A", 8<<10), 0, ""},
 				{"8 KiB of garbage with dots", fresh.Handler(byContext), strings.Repeat("A.", 4<<10), 0, ""},

@@ -47,7 +47,7 @@ func New(cfg *Config) (*Bearer, error) {
 //
 // With AllowForm, Check reads the body of form requests, as [http.Request.ParseForm] does.
 func (b *Bearer) Check(r *http.Request) (*Token, error) {
-	tok, _, err := b.check(r, nil)
+	tok, _, _, err := b.check(r, nil)
 	return tok, err
 }
 
@@ -58,7 +58,7 @@ func (b *Bearer) Handler(next http.Handler) http.Handler {
 
 // Require returns Handler for tokens that have every one of the scopes; a token without them is answered with 403
 // insufficient_scope, which names them. With none given it is Handler that wants a token even if Optional is set. Inside
-// another Handler or Require of the same Bearer the token is not judged a second time.
+// another Handler or Require of the same Bearer the same token is not judged a second time.
 func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
@@ -72,7 +72,7 @@ func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
 }
 
 // HandlerFunc is [Bearer.Require] for a function that is given the token as an argument: nothing is put into the request's
-// context, so that [FromContext] does not find it there, and for a token that was verified before nothing is allocated.
+// context, so that [FromContext] does not find it there, and the request is not copied.
 // tok is nil for a request without a token when Optional is set and no scopes are given, and for preflights that
 // AllowPreflight lets through.
 func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, tok *Token), scopes ...string) http.Handler {
@@ -81,7 +81,7 @@ func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, t
 		rt = newRoute(Requirement{Scopes: scopes})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if tok, ok := b.admit(w, r, rt); ok {
+		if tok, _, ok := b.admit(w, r, rt); ok {
 			next(w, r, tok)
 		}
 	})
@@ -103,64 +103,68 @@ func (b *Bearer) Close() error { return b.validator.Close() }
 
 // serve is Handler and Require. rt is nil for Handler.
 func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
-	tok, ok := b.admit(w, r, rt)
+	tok, h, ok := b.admit(w, r, rt)
 	switch {
 	case !ok:
 	case tok == nil:
+		next.ServeHTTP(w, b.anonymous(r))
+	case h == nil: // it is in the context already
 		next.ServeHTTP(w, r)
 	default:
-		next.ServeHTTP(w, b.pass(r, tok))
+		next.ServeHTTP(w, b.pass(r, h))
 	}
 }
 
 // admit decides whether r is let through, and answers it if it is not. tok is nil for a request that needs no token and has
-// none.
-func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, ok bool) {
+// none; h is nil for a token that this Bearer has found in r before.
+func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, h *handed, ok bool) {
 	cfg := &b.validator.cfg
 	if cfg.AllowPreflight && isPreflight(r) {
-		return nil, true
+		return nil, nil, true
 	}
-	tok, fromQuery, err := b.check(r, rt)
+	tok, h, fromQuery, err := b.check(r, rt)
 	switch {
 	case err == nil:
-	case rt == nil && cfg.Optional && errors.Is(err, errNoToken):
-		return nil, true
+	case rt == nil && cfg.Optional && err == error(errNoToken): //nolint:errorlint // another Bearer's, wrapped by Check, is not ours
+		return nil, nil, true
 	default:
 		b.Deny(w, r, err)
-		return nil, false
+		return nil, nil, false
 	}
 	if fromQuery {
 		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
 	}
-	return tok, true
+	return tok, h, true
 }
 
 // check finds and judges the token of r, tells the outcome, and returns it.
-func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, fromQuery bool, err error) {
+func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, h *handed, fromQuery bool, err error) {
 	v, ctx := b.validator, r.Context()
 	var c dossier
-	if j, ok := ctx.Value(contextKey{}).(*judged); ok && j.by == b {
+	raw, fromQuery, err := b.credentials(r)
+	// The context may have been lent to another request: what this one carries must be what was judged.
+	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.raw != nil && *j.raw == raw {
 		if rt == nil {
-			return j.token, false, nil
+			return j.token, nil, fromQuery, nil
 		}
 		if err = rt.judge(j.token, v.now(), v.cfg.ClockSkew); err != nil {
 			v.report(ctx, &c, j.token, err)
 		}
-		return j.token, false, err
+		return j.token, nil, fromQuery, err
 	}
-	raw, fromQuery, err := b.credentials(r)
 	if err == nil {
-		tok, err = v.judge(ctx, raw, &c)
+		h, err = v.judge(ctx, raw, &c)
 		if (err == error(errMalformed) || err == error(errTooLarge)) && !isB64Token(raw) { //nolint:errorlint // they come bare
 			err = errCredentials // whatever has the form of a token has these characters only
 		}
 	}
 	if err == nil && rt != nil {
-		err = rt.judge(tok, v.now(), v.cfg.ClockSkew)
+		err = rt.judge(&h.token, v.now(), v.cfg.ClockSkew)
 	}
-	v.report(ctx, &c, tok, err)
+	v.report(ctx, &c, h.given(), err)
 	if err != nil {
-		return nil, fromQuery, err
+		return nil, nil, fromQuery, err
 	}
-	return tok, fromQuery, nil
+	h.raw = raw
+	return &h.token, h, fromQuery, nil
 }

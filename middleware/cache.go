@@ -106,7 +106,7 @@ func (c *cache) put(e *verified, raw string, now time.Time) {
 	} else {
 		e.raw = strings.Clone(raw) // or it could keep a whole request alive
 	}
-	if e.size() > c.bytes {
+	if e.cost = e.size(); e.cost > c.bytes {
 		return
 	}
 	c.mu.Lock()
@@ -122,7 +122,7 @@ func (c *cache) put(e *verified, raw string, now time.Time) {
 	set.places[i].Store(e)
 	set.tags[i].Store(tag)
 	c.count++
-	c.size += e.size()
+	c.size += e.cost
 	for c.count > c.entries || c.size > c.bytes {
 		c.advance(t, now)
 	}
@@ -177,6 +177,6 @@ func (c *cache) remove(set *cacheSet, i int) {
 		set.tags[i].Store(0)
 		set.places[i].Store(nil)
 		c.count--
-		c.size -= e.size()
+		c.size -= e.cost
 	}
 }

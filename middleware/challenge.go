@@ -119,7 +119,7 @@ func (b *Bearer) challenge(r *refusal, a *answer) string {
 				c.param("acr_values", strings.Join(r.route.ACR, " "))
 			}
 			if r.route.MaxAge > 0 {
-				c.param("max_age", strconv.FormatInt(int64(r.route.MaxAge/time.Second), 10))
+				c.param("max_age", strconv.FormatInt(int64((r.route.MaxAge+time.Second-1)/time.Second), 10))
 			}
 		}
 	}

@@ -82,7 +82,8 @@ type Config struct {
 	CheckFailOpen bool
 
 	// OnEvent is told every outcome, accepted or refused, once, synchronously and possibly from many goroutines at
-	// the same time. Nil tells nobody.
+	// the same time. A route's refusal inside another Handler of the same Bearer is an outcome of its own. Nil tells
+	// nobody.
 	OnEvent func(ctx context.Context, e Event)
 
 	// The fields below are about HTTP and have no meaning for [NewValidator].

@@ -10,8 +10,9 @@ type contextKey struct{}
 // judged is a request's context with the token that was accepted, and by whom.
 type judged struct {
 	context.Context
-	token *Token
+	token *Token  // nil behind an Optional Bearer that let a request without one through
 	by    *Bearer // nil for NewContext
+	raw   *string // what was judged; by address, so that no print of a context shows it
 }
 
 func (j *judged) Value(key any) any {
@@ -23,8 +24,18 @@ func (j *judged) Value(key any) any {
 
 // pass returns r with the token in its context. (One piece of memory for both was tried: it saves an allocation, and takes
 // longer as soon as the garbage collector runs, because the request is then copied twice, with write barriers.)
-func (b *Bearer) pass(r *http.Request, tok *Token) *http.Request {
-	return r.WithContext(&judged{Context: r.Context(), token: tok, by: b})
+func (b *Bearer) pass(r *http.Request, h *handed) *http.Request {
+	h.place = judged{Context: r.Context(), token: &h.token, by: b, raw: &h.raw}
+	return r.WithContext(&h.place)
+}
+
+// anonymous returns r for a handler behind an Optional Bearer that found no token: if another Bearer further out found one,
+// it is not this one's to hand on.
+func (b *Bearer) anonymous(r *http.Request) *http.Request {
+	if _, ok := r.Context().Value(contextKey{}).(*judged); !ok {
+		return r
+	}
+	return r.WithContext(&judged{Context: r.Context(), by: b})
 }
 
 // NewContext returns a context that carries tok, for tests of handlers that call [FromContext] or [Claims].

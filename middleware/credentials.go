@@ -44,8 +44,11 @@ func (b *Bearer) credentials(r *http.Request) (raw string, fromQuery bool, err e
 		}
 	}
 	if cfg.AllowQuery && r.URL.RawQuery != "" {
-		// What can't be parsed of the query is the handler's affair.
-		query, _ := url.ParseQuery(r.URL.RawQuery)
+		// Two readers of a query that can't be parsed may find two tokens in it.
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil && strings.Contains(r.URL.RawQuery, "access_token") {
+			return "", true, refuse(verdictCredentials).because(err)
+		}
 		if values := query["access_token"]; len(values) > 0 {
 			raw, fromQuery = values[0], true
 			found += len(values)

@@ -84,3 +84,6 @@ func (v *Validator) OccupyVerifications() (leave func()) {
 		}
 	}
 }
+
+// Remembers reports whether a token is in the cache.
+func (v *Validator) Remembers(raw string) bool { return v.cache.find(raw) != nil }

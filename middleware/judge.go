@@ -21,14 +21,15 @@ type dossier struct {
 
 // judge is the one way through the validator. The steps and their order are those of the package documentation. It
 // returns the token together with an error when only the verdict of Check or of a route is against it.
-func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*Token, error) {
+func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*handed, error) {
 	// 1. Size. 2. The same text was verified before: then it has the form too.
 	if len(raw) > v.cfg.MaxTokenSize {
 		return nil, errTooLarge
 	}
 	if e := v.cache.find(raw); e != nil && e.stands(ctx, v.now()) {
 		c.issuer = e.issuer
-		return &e.token, v.check(ctx, c, &e.token)
+		h := e.hand()
+		return h, v.check(ctx, c, &h.token)
 	}
 	// 1. Form.
 	head, body, seal, ok := split(raw)
@@ -95,23 +96,24 @@ func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*Token, 
 		v.cache.put(e, raw, now)
 	}
 	// 8. The caller.
-	return &e.token, v.check(ctx, c, &e.token)
+	h := e.hand()
+	return h, v.check(ctx, c, &h.token)
 }
 
 // judgeHeader refuses what no issuer may use; judgeClaims asks again, for the one issuer.
 func (v *Validator) judgeHeader(h *header) error {
 	if !slices.ContainsFunc(v.issuers, func(iss *issuer) bool { return iss.algorithm(h.alg) != nil }) {
-		return v.refuseFor(nil, verdictAlgorithm, h.alg)
+		return v.refuseFor(verdictAlgorithm, h.alg)
 	}
 	if !slices.ContainsFunc(v.issuers, func(iss *issuer) bool { return iss.acceptsType(h) }) {
-		return v.refuseFor(nil, verdictType, h.typ)
+		return v.refuseFor(verdictType, h.typ)
 	}
 	return nil
 }
 
 func (v *Validator) judgeClaims(c *dossier, now time.Time) error {
 	if c.claims.has&hasIss == 0 {
-		return v.noted(v.issuers[0], refuse(verdictNoIssuer), &c.claims)
+		return v.noted(refuse(verdictNoIssuer), &c.claims)
 	}
 	for _, iss := range v.issuers {
 		if iss.Name == c.claims.iss {
@@ -120,7 +122,7 @@ func (v *Validator) judgeClaims(c *dossier, now time.Time) error {
 	}
 	iss := c.issuer
 	if iss == nil {
-		r := v.noted(v.issuers[0], refuse(verdictIssuer).about(c.claims.iss), &c.claims)
+		r := v.noted(refuse(verdictIssuer).about(c.claims.iss), &c.claims)
 		if slices.ContainsFunc(v.issuers, func(i *issuer) bool {
 			return strings.TrimSuffix(i.Name, "/") == strings.TrimSuffix(c.claims.iss, "/")
 		}) {
@@ -129,10 +131,10 @@ func (v *Validator) judgeClaims(c *dossier, now time.Time) error {
 		return r
 	}
 	if c.alg = iss.algorithm(c.header.alg); c.alg == nil {
-		return v.refuseFor(iss, verdictAlgorithm, c.header.alg)
+		return v.refuseFor(verdictAlgorithm, c.header.alg)
 	}
 	if !iss.acceptsType(&c.header) {
-		return v.refuseFor(iss, verdictType, c.header.typ)
+		return v.refuseFor(verdictType, c.header.typ)
 	}
 	if iss.Profile == ASPNET { // which looks at the lifetime first
 		if r := v.judgeTimes(iss, &c.claims, now); r != nil {
@@ -165,9 +167,9 @@ func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string
 	switch {
 	case err == nil && len(keys) > 0:
 	case err == nil:
-		return nil, v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid), &c.claims)
+		return nil, v.noted(refuse(verdictUnknownKey).about(c.header.kid), &c.claims)
 	case errors.Is(err, jwks.ErrKeyNotFound):
-		return nil, v.noted(c.issuer, refuse(verdictUnknownKey).about(c.header.kid).because(err), &c.claims)
+		return nil, v.noted(refuse(verdictUnknownKey).about(c.header.kid).because(err), &c.claims)
 	case ctx.Err() != nil:
 		return nil, refuse(verdictCancelled).because(err)
 	default:
@@ -189,9 +191,9 @@ func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string
 		}
 	}
 	if !fits {
-		return nil, v.refuseFor(c.issuer, verdictUnfitKey, c.header.kid)
+		return nil, v.refuseFor(verdictUnfitKey, c.header.kid)
 	}
-	return nil, v.refuseFor(c.issuer, verdictSignature, "")
+	return nil, v.refuseFor(verdictSignature, "")
 }
 
 // check asks the caller.
@@ -200,7 +202,11 @@ func (v *Validator) check(ctx context.Context, c *dossier, tok *Token) error {
 		return nil
 	}
 	err := v.cfg.Check(ctx, tok)
-	switch class := classOf(err); {
+	class := classOf(err)
+	if class == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		class = ErrCheckUnavailable // it ran out of time: that says nothing of the token
+	}
+	switch {
 	case err == nil:
 		return nil
 	case class == ErrCheckUnavailable && v.cfg.CheckFailOpen:
@@ -218,13 +224,10 @@ func (v *Validator) check(ctx context.Context, c *dossier, tok *Token) error {
 	return refuse(verdictCheck).because(err)
 }
 
-// refuseFor is a refusal about subject in the words of the issuer's profile.
-func (v *Validator) refuseFor(iss *issuer, verdict *verdict, subject string) *refusal {
-	if iss == nil {
-		iss = v.issuers[0]
-	}
+// refuseFor is a refusal about subject, in the words of the configured profile.
+func (v *Validator) refuseFor(verdict *verdict, subject string) *refusal {
 	r := refuse(verdict).about(subject)
-	if iss.Profile == ASPNET {
+	if v.cfg.Profile == ASPNET {
 		r.words = aspnetWords(verdict, nil)
 	}
 	return r
@@ -239,6 +242,9 @@ func (c *dossier) fill(e *verified) error {
 				return refuse(verdictMissing).about(name)
 			}
 		}
+	}
+	if iss.Profile == RFC9068 && (cl.sub == "" || cl.clientID == "" || cl.jti == "") {
+		return refuse(verdictMissing).about("sub, client_id or jti")
 	}
 	for _, name := range iss.others {
 		if val, ok := find(cl.text, name); !ok || val.raw == "null" {

@@ -27,8 +27,8 @@ type Requirement struct {
 	// insufficient_user_authentication, which names them (RFC 9470 §3).
 	ACR []string
 
-	// MaxAge: the user authenticated (auth_time) at most this long ago; the clock skew is added. Whole seconds; 0
-	// means any time. Otherwise, and without auth_time, 401 insufficient_user_authentication (RFC 9470 §3).
+	// MaxAge: the user authenticated (auth_time) at most this long ago; the clock skew is added. Whole seconds, others
+	// are announced rounded up; 0 means any time, and a negative one can't be met. Otherwise, and without auth_time, 401 insufficient_user_authentication (RFC 9470 §3).
 	MaxAge time.Duration
 }
 
@@ -66,7 +66,7 @@ func (rt *route) judge(tok *Token, now time.Time, skew time.Duration) error {
 		return rt.refuse(verdictNotPermitted)
 	case len(rt.ACR) > 0 && !slices.Contains(rt.ACR, tok.ACR):
 		return rt.refuse(verdictACR)
-	case rt.MaxAge > 0 && (tok.AuthTime.IsZero() || now.Sub(tok.AuthTime) > rt.MaxAge+skew):
+	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime.IsZero() || now.Sub(tok.AuthTime) > sum(rt.MaxAge, skew)):
 		return rt.refuse(verdictAuthAge)
 	}
 	return nil

@@ -12,8 +12,8 @@ import (
 // A Token is an access token that was accepted. It does not hold the token's text, so that printing, logging or
 // storing it gives nothing away that opens a door.
 //
-// Tokens are shared between goroutines, and between requests that present the same token: they must not be changed. A Token made by hand, for tests with [NewContext], is
-// fine: Decode and [Claims] then see its fields.
+// Each request has a Token of its own, so that changing one changes nothing for others; the goroutines of one request share
+// it. A Token made by hand, for tests with [NewContext], is fine: Decode and [Claims] then see its fields.
 type Token struct {
 	Issuer   string   // iss
 	Subject  string   // sub
@@ -82,7 +82,7 @@ func (t *Token) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// String is for printing: the same as LogValue, on one line.
+// String is for printing: the subject and the issuer.
 func (t Token) String() string {
 	return fmt.Sprintf("token of %q from %q", t.Subject, t.Issuer)
 }

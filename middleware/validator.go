@@ -70,12 +70,12 @@ func NewValidator(cfg *Config) (*Validator, error) {
 // ErrKeysUnavailable and wraps ctx's.
 func (v *Validator) Validate(ctx context.Context, raw string) (*Token, error) {
 	var c dossier
-	tok, err := v.judge(ctx, raw, &c)
-	v.report(ctx, &c, tok, err)
+	h, err := v.judge(ctx, raw, &c)
+	v.report(ctx, &c, h.given(), err)
 	if err != nil {
 		return nil, err
 	}
-	return tok, nil
+	return &h.token, nil
 }
 
 // Ready reports whether the keys of every issuer are at hand, fetching them if need be, for readiness probes.

@@ -11,7 +11,7 @@ import (
 )
 
 // A verified is a token whose signature and claims were found in order, with what must be asked again each time that it
-// is presented. It never changes, but for one bit.
+// is presented. It never changes, but for one bit, and nobody else sees it: requests get copies.
 type verified struct {
 	token  Token
 	issuer *issuer
@@ -20,6 +20,7 @@ type verified struct {
 	// It is acceptable at every moment from from on and before until, and at no other one.
 	from, until time.Time
 
+	cost   int               // what it takes in memory, in bytes
 	raw    string            // the whole token; empty with CacheDigests
 	digest [sha256.Size]byte // of the whole token, with CacheDigests
 
@@ -52,7 +53,7 @@ func (e *verified) bound(c *claimSet, iss *issuer, skew time.Duration) {
 		}
 	}
 	if iss.MaxTokenAge > 0 {
-		if t := c.issued.Add(iss.MaxTokenAge).Add(skew).Add(1); t.Before(e.until) {
+		if t := c.issued.Add(sum(iss.MaxTokenAge, skew)).Add(1); t.Before(e.until) {
 			e.until = t
 		}
 	}

@@ -1,0 +1,170 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/authtest"
+)
+
+// What a handler, Check, a predicate or an event hook does to its Token is seen by nobody else, however often the same token
+// comes.
+func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
+	spoil := func(tok *middleware.Token) {
+		tok.Scopes = append(tok.Scopes, "admin")
+		tok.Scopes[0], tok.Audience[0], tok.Subject = "admin", "api2", "mallory"
+	}
+	for _, row := range []struct {
+		name  string
+		setup func(cfg *middleware.Config)
+		serve func(auth *middleware.Bearer) http.Handler
+	}{
+		{"a handler", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
+			return auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				tok, _ := middleware.FromContext(r.Context())
+				spoil(tok)
+			}))
+		}},
+		{"a function that is given it", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
+			return auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { spoil(tok) })
+		}},
+		{"a predicate", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
+			return auth.RequireThat(middleware.Requirement{Allow: func(tok *middleware.Token) bool { spoil(tok); return true }})(ok)
+		}},
+		{"Check", func(cfg *middleware.Config) {
+			first := true
+			cfg.Check = func(_ context.Context, tok *middleware.Token) error {
+				if first {
+					spoil(tok)
+				}
+				first = false
+				return nil
+			}
+		}, func(auth *middleware.Bearer) http.Handler { return auth.Handler(ok) }},
+		{"OnEvent", func(cfg *middleware.Config) {
+			first := true
+			cfg.OnEvent = func(_ context.Context, e middleware.Event) {
+				if first {
+					spoil(e.Token)
+				}
+				first = false
+			}
+		}, func(auth *middleware.Bearer) http.Handler { return auth.Handler(ok) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			row.setup(w.cfg)
+			auth := w.bearer(t)
+			r := w.iss.Request("GET", "/", authtest.Scope("read"))
+			require.Equal(t, 200, serve(row.serve(auth), r).Code)
+			for range 2 { // from the cache, twice
+				assert.Equal(t, 403, serve(auth.Require("admin")(ok), r).Code)
+				tok, err := auth.Check(r)
+				require.NoError(t, err)
+				assert.Equal(t, "alice", tok.Subject)
+				assert.Equal(t, []string{"read"}, tok.Scopes)
+				assert.Equal(t, []string{"api1"}, tok.Audience)
+			}
+		})
+	}
+}
+
+// A handler that takes a token's claims away must not make the cache miscount its room.
+func TestChangedTokensDoNotFillTheCache(t *testing.T) {
+	w := newWorld(t)
+	w.cfg.CacheBytes = 64 << 10
+	auth := w.bearer(t)
+	h := auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { tok.Scopes = nil })
+	for range 300 {
+		require.Equal(t, 200, serve(h, w.iss.Request("GET", "/", authtest.Scope("a", "b", "c", "d", "e", "f", "g", "h"))).Code)
+	}
+	count, size, places := auth.Validator().CacheState()
+	assert.Equal(t, count, places)
+	assert.Greater(t, count, 5)
+	assert.LessOrEqual(t, size, 64<<10)
+}
+
+// A context that was lent to another request brings no one else's identity into it.
+func TestTheRequestsOwnTokenIsJudged(t *testing.T) {
+	w := newWorld(t)
+	auth := w.bearer(t)
+	inner := auth.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		tok, _ := middleware.FromContext(r.Context())
+		_, _ = rw.Write([]byte(tok.Subject))
+	}))
+	alice := w.iss.Token()
+	for _, row := range []struct {
+		name, authorization string
+		code                int
+		body                string
+	}{
+		{"the same token", "Bearer " + alice, 200, "alice"},
+		{"another user's", "Bearer " + w.iss.Token(authtest.Subject("bob")), 200, "bob"},
+		{"none", "", 401, ""},
+		{"garbage", "Bearer garbage", 401, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			outer := auth.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				lent := httptest.NewRequestWithContext(r.Context(), "GET", "/", nil)
+				if row.authorization != "" {
+					lent.Header.Set("Authorization", row.authorization)
+				}
+				rec := serve(inner, lent)
+				assert.Equal(t, row.code, rec.Code)
+				if row.body != "" {
+					assert.Equal(t, row.body, rec.Body.String())
+				}
+			}))
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", "Bearer "+alice)
+			assert.Equal(t, 200, serve(outer, r).Code)
+		})
+	}
+}
+
+// Optional is about this Bearer's own token.
+func TestOptionalBesideAnotherBearer(t *testing.T) {
+	outer := newWorld(t)
+	inner := newWorld(t)
+	inner.cfg.Optional, inner.cfg.Cookie = true, "session"
+	subject := "nobody"
+	whose := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		subject = "nobody"
+		if tok, found := middleware.FromContext(r.Context()); found {
+			subject = tok.Subject
+		}
+	})
+	h := outer.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		own := r.Clone(r.Context())
+		own.Header.Del("Authorization") // the inner one looks at its cookie
+		inner.bearer(t).Handler(whose).ServeHTTP(rw, own)
+	}))
+	assert.Equal(t, 200, serve(h, outer.iss.Request("GET", "/")).Code)
+	assert.Equal(t, "nobody", subject, "another Bearer's token is not handed on as this one's")
+
+	t.Run("a Check that asks another Bearer", func(t *testing.T) {
+		w, other := newWorld(t), newWorld(t).bearer(t)
+		w.cfg.Optional = true
+		w.cfg.Check = func(context.Context, *middleware.Token) error {
+			_, err := other.Check(httptest.NewRequest("GET", "/", nil))
+			return err
+		}
+		assert.Equal(t, 401, serve(w.bearer(t).Handler(ok), w.iss.Request("GET", "/")).Code, "a refused token is not an absent one")
+	})
+}
+
+// The issuer of an event is known for a route's refusal inside another handler, too.
+func TestEventsOfNestedRoutesNameTheIssuer(t *testing.T) {
+	w := newWorld(t)
+	var issuers []string
+	w.cfg.OnEvent = func(_ context.Context, e middleware.Event) { issuers = append(issuers, e.Reason+" "+e.Issuer) }
+	auth := w.bearer(t)
+	assert.Equal(t, 403, serve(auth.Handler(auth.Require("admin")(ok)), w.iss.Request("GET", "/")).Code)
+	assert.Equal(t, []string{"accepted " + w.iss.Name(), "insufficient_scope " + w.iss.Name()}, issuers)
+}
