@@ -14,14 +14,23 @@ import (
 // rediscoverAfter is how long a discovered address is good for. A failure to fetch the key set ends it earlier.
 const rediscoverAfter = 24 * time.Hour
 
+// rediscoverTimeout bounds the asking for an address that is known already. Most of fetchTimeout is left for the key set:
+// a document that hangs must not keep it from being fetched.
+const rediscoverTimeout = 2 * time.Second
+
 // discover finds the key set's address, if it is not known or has to be asked for again. An address that is known stays
-// in use when the asking fails: an outage of the document must not become one of the keys.
+// in use when the asking fails or takes too long: an outage of the document must not become one of the keys.
 func (f *fetcher) discover(ctx context.Context) error {
 	known := f.keysURL != ""
 	if f.cfg.URL != "" || known && !f.rediscover && time.Since(f.discoveredAt) < rediscoverAfter {
 		return nil
 	}
-	found, err := f.findKeySet(ctx)
+	asking, cancel := ctx, context.CancelFunc(func() {})
+	if known {
+		asking, cancel = context.WithTimeout(ctx, rediscoverTimeout)
+	}
+	defer cancel()
+	found, err := f.findKeySet(asking)
 	if err != nil {
 		if known && ctx.Err() == nil {
 			f.discoveredAt = time.Now()

@@ -263,6 +263,37 @@ func TestRemoteOutage(t *testing.T) {
 	})
 }
 
+// TestRediscoveryInTrouble: when the metadata document, read a day ago, is due again and cannot be had, the key set is
+// fetched from the address that is known, whatever went wrong and however often.
+func TestRediscoveryInTrouble(t *testing.T) {
+	hangs := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+	for name, metadata := range map[string]http.HandlerFunc{
+		"fails": says(500, "text/plain", "busy"), "is not there": http.NotFound, "hangs": hangs, "is a page": says(200, "text/html", "<html>"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newKey(t, "a")
+				iss := newIssuer(t, a)
+				r := iss.remote(t)
+				found(t, r, "a")
+				iss.set(func() { iss.metadata = metadata })
+				time.Sleep(24*time.Hour - time.Minute)
+				for range 3 * 24 {
+					time.Sleep(time.Hour)
+					synctest.Wait()
+					s := r.Status()
+					require.NoError(t, s.LastError)
+					assert.Zero(t, s.Failures)
+				}
+				_, discoveries := iss.count()
+				assert.GreaterOrEqual(t, discoveries, 1+3)
+				iss.publish(t, a, newKey(t, "b"))
+				found(t, r, "b")
+			})
+		})
+	}
+}
+
 // TestRemoteMemory fetches a body of 64 MiB again and again: no more than the limit is ever read of it.
 func TestRemoteMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
