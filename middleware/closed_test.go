@@ -34,7 +34,9 @@ func TestOddThingsFailClosed(t *testing.T) {
 		{name: "RFC 9068 with an empty client_id", given: func(c *middleware.Config) { c.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("client_id", "")}, code: 401},
 		{name: "RFC 9068 with an empty jti", given: func(c *middleware.Config) { c.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("jti", "")}, code: 401},
 		{name: "a Check that ran out of time", given: func(c *middleware.Config) {
-			c.Check = func(context.Context, *middleware.Token) error { return fmt.Errorf("revocations: %w", context.DeadlineExceeded) }
+			c.Check = func(context.Context, *middleware.Token) error {
+				return fmt.Errorf("revocations: %w", context.DeadlineExceeded)
+			}
 		}, code: 503},
 		{name: "a query that two readers read differently", given: func(c *middleware.Config) { c.AllowQuery = true }, query: "&access_token=x;y", code: 400},
 		{name: "another issuer's token is refused in the words of the first", given: func(c *middleware.Config) {
