@@ -8,11 +8,12 @@ import (
 const (
 	missesMost = 1024
 	missFirst  = 10 * time.Second
-	missLast   = 10 * time.Minute
+	missLast   = 20 * time.Second
 )
 
 // misses remembers kids that a fetch has just not brought, so that one client with a wrong kid does not use up the
-// budget. Each time the same kid was looked for in vain it is remembered for twice as long, from 10 s to 10 minutes. It keeps
+// budget: for 10 s the first time and for 20 s, two intervals of the budget, from then on. No longer, since kids can be
+// guessed: whoever has asked for the next one in advance must not keep the rotation from being followed. It keeps
 // hashes under a secret seed and no more than missesMost of them.
 type misses struct {
 	seed  maphash.Seed

@@ -51,7 +51,9 @@ type RemoteConfig struct {
 //     for MaxStale.
 //   - A token with an unknown kid causes one fetch, shared by all who wait for it, so that a rotation is followed by the very
 //     request that brings the new kid. These fetches come out of a budget of three and then one per 10 s: a flood of made-up
-//     kids costs the issuer no more, and a rotation in the middle of it is followed within 10 s.
+//     kids costs the issuer no more, and a rotation in the middle of it is followed within 10 s. A kid that was looked for in
+//     vain is not looked for again for 10 s, and for 20 s after that: so much later is a key found that was asked for just
+//     before it was published.
 //   - A fetch belongs to no request: a caller that goes away does not stop it. A caller waits no longer than its own context
 //     and never longer than 5 s.
 //   - A fetch takes at most 5 s and 1 MiB for an answer, follows at most 3 redirects, never from https to http, and counts only

@@ -97,7 +97,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			fetches, _ := iss.count()
-			assert.LessOrEqual(t, fetches, 15, "10 s, 20 s, 40 s, … 10 minutes")
+			assert.LessOrEqual(t, fetches, 1+1+3600/20, "10 s, then every 20 s: half of the budget")
 			iss.publish(t, a, newKey(t, "b"))
 			found(t, r, "b")
 		}},
@@ -111,6 +111,48 @@ func TestRemoteUnknownKid(t *testing.T) {
 			missing(t, r, jwks.ErrKeyNotFound, "b")
 			time.Sleep(10 * time.Second)
 			found(t, r, "b")
+		}},
+		{"a kid that was guessed and looked for in vain again and again is found promptly once it is published", func(t *testing.T) {
+			for name, pause := range map[string]time.Duration{"each second": time.Second, "each quarter of a minute": 15 * time.Second, "each 11 minutes": 11 * time.Minute} {
+				a := newKey(t, "a")
+				iss := newIssuer(t, a)
+				r := iss.remote(t)
+				found(t, r, "a")
+				for range 100 {
+					missing(t, r, jwks.ErrKeyNotFound, "2026-12")
+					time.Sleep(pause)
+				}
+				missing(t, r, jwks.ErrKeyNotFound, "2026-12") // once more just before
+				iss.publish(t, a, newKey(t, "2026-12"))
+				published := time.Now()
+				for {
+					if _, err := lookup(r, "2026-12"); err == nil {
+						break
+					}
+					time.Sleep(time.Second)
+				}
+				assert.LessOrEqual(t, time.Since(published), 20*time.Second, name)
+			}
+		}},
+		{"a guessed kid is found promptly once it is published, also with the budget empty", func(t *testing.T) {
+			a := newKey(t, "a")
+			iss := newIssuer(t, a)
+			r := iss.remote(t)
+			found(t, r, "a")
+			for i := range 600 {
+				missing(t, r, jwks.ErrKeyNotFound, "2026-12", fmt.Sprint("junk", i))
+				time.Sleep(time.Second)
+			}
+			iss.publish(t, a, newKey(t, "2026-12"))
+			published := time.Now()
+			for i := 600; ; i++ {
+				missing(t, r, jwks.ErrKeyNotFound, fmt.Sprint("junk", i))
+				if _, err := lookup(r, "2026-12"); err == nil {
+					break
+				}
+				time.Sleep(time.Second)
+			}
+			assert.LessOrEqual(t, time.Since(published), 11*time.Second)
 		}},
 		{"what is remembered of made-up kids is bounded", func(t *testing.T) {
 			a := newKey(t, "a")
