@@ -198,8 +198,15 @@ func (r *Rotator) ahead() time.Duration {
 	return min(max(2*r.cfg.MaxAge+r.reload(), 2*time.Minute), r.cfg.RotateEvery)
 }
 
-// keep is how long a retired key stays published: as long as any token lives, and as other nodes may still sign with it.
-func (r *Rotator) keep() time.Duration { return r.cfg.TokenLifetime + r.reload() + time.Second }
+// keep is how long a retired key stays published: as long as any token lives, and as other nodes may still sign with it,
+// for they have not looked at the store yet or their clock is behind.
+func (r *Rotator) keep() time.Duration {
+	return r.cfg.TokenLifetime + r.reload() + time.Second + nodeSkew
+}
+
+// nodeSkew is how far the clocks of nodes with one store may be apart. Who drops a key and who signs with it may be
+// different nodes.
+const nodeSkew = time.Minute
 
 // reload is how often the stored state is looked at, in case another node has changed it.
 func (r *Rotator) reload() time.Duration { return min(r.cfg.MaxAge/4, 10*time.Second) }

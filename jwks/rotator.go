@@ -29,7 +29,7 @@ type RotatorConfig struct {
 	MaxAge time.Duration
 
 	// TokenLifetime is the longest life of a token signed here, and the clock skew of those who check it: a retired key
-	// is published for that long; default 1 hour.
+	// is published for that long, and for a little more than a minute for nodes whose clocks differ; default 1 hour.
 	TokenLifetime time.Duration
 
 	// Signer is a key that is held elsewhere, by a key management service for instance. It signs and is published; nothing is
@@ -49,7 +49,8 @@ type RotatorConfig struct {
 // A key is next, then active, then retired, then gone. Next, it is published but does not sign, for RotateEvery as a rule
 // and never for less than MaxAge: everybody has it before the first token that needs it. Active, it signs. Retired, it stays
 // published until no token lives that it has signed. Nothing of that needs a goroutine: the schedule is settled whenever the
-// Rotator is asked for something, and it is written in the store, so that all nodes with one store agree.
+// Rotator is asked for something, and it is written in the store, so that all nodes with one store agree. Their clocks may
+// differ by up to a minute.
 //
 // A kid is the key's RFC 7638 thumbprint. Private keys leave a Rotator only towards its Store.
 //

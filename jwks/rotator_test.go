@@ -182,7 +182,7 @@ func TestRotatorSchedule(t *testing.T) {
 			time.Sleep(lifetime)
 			assert.Equal(t, second, published(t, r), "for as long as any token lives")
 			assert.True(t, keys[0].Current())
-			time.Sleep(time.Minute)
+			time.Sleep(2 * time.Minute)
 			assert.Equal(t, second[1:], published(t, r), "and then gone")
 			assert.False(t, keys[0].Current())
 			_, err = verify(r, old)
@@ -219,10 +219,37 @@ func TestRotatorSchedule(t *testing.T) {
 			assert.Len(t, published(t, r), 3)
 			_, err := verify(r, old)
 			assert.NoError(t, err)
-			time.Sleep(lifetime + time.Minute)
+			time.Sleep(lifetime + 2*time.Minute)
 			assert.NotContains(t, published(t, r), first[0])
-			time.Sleep(every - lifetime - 2*time.Minute)
+			time.Sleep(every - lifetime - 3*time.Minute)
 			assert.Equal(t, first[1], kidOf(t, sign(t, r)), "the plan starts anew")
+		}},
+		{"clocks of nodes may differ by a minute: no token is refused to the end of its life", func(t *testing.T) {
+			for _, off := range []time.Duration{-time.Minute, -30 * time.Second, time.Minute} {
+				cfg := config
+				cfg.Store = new(jwks.MemoryKeyStore)
+				a := newRotator(t, cfg)
+				cfg.Now = func() time.Time { return time.Now().Add(off) }
+				nodes := []*jwks.Rotator{a, newRotator(t, cfg)}
+				require.NoError(t, a.Ready(context.Background()))
+				time.Sleep(every - 90*time.Second)
+				var kids [][]string
+				for range 180 { // around the rotation, every second
+					kids = append(kids, []string{kidOf(t, sign(t, nodes[0])), kidOf(t, sign(t, nodes[1]))})
+					time.Sleep(time.Second)
+				}
+				assert.NotEqual(t, kids[0], kids[len(kids)-1])
+				time.Sleep(lifetime - time.Duration(len(kids)+1)*time.Second)
+				for _, both := range kids { // each token in its last second
+					for _, node := range nodes {
+						for _, kid := range both {
+							_, err := node.Lookup(context.Background(), kid, "ES256")
+							require.NoError(t, err, "clocks differ by %v", off)
+						}
+					}
+					time.Sleep(time.Second)
+				}
+			}
 		}},
 		{"two rotations at once are one", func(t *testing.T) {
 			store := new(jwks.MemoryKeyStore)
