@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -180,6 +181,10 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"api1", []string{"-audience", ""}, 2, "-audience"},
 		{"api1", []string{"-profile", "spring"}, 2, "-profile"},
 		{"api1", []string{"-addr", "nowhere"}, 2, "-addr"},
+		{"api1", []string{"-addr", "127.0.0.1:99999"}, 2, "-addr"},
+		{"api1", []string{"-cors-origin", "foo"}, 2, "-cors-origin"},
+		{"api1", []string{"-required-scope", `a"b`}, 2, "-required-scope"},
+		{"api1", []string{"-types", ",,"}, 2, "-types"},
 		{"api1", []string{"extra"}, 2, `"extra"`},
 		{"authserver", []string{"-colour"}, 2, "-colour"},
 		{"authserver", []string{"-alg", "HS256"}, 2, "-alg"},
@@ -195,7 +200,13 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"webclient", []string{"-issuer", "nowhere"}, 2, "-issuer"},
 		{"webclient", []string{"-api", "nowhere"}, 2, "-api"},
 		{"webclient", []string{"-client-id", ""}, 2, "-client-id"},
+		{"webclient", []string{"-issuer", "http://login.example"}, 2, "-issuer"},
+		{"webclient", []string{"-api", "http://api.example"}, 2, "-api"},
 		{"demo", []string{"-colour"}, 2, "-colour"},
+		{"demo", []string{"-client-addr", "nonsense"}, 2, "-client-addr"},
+		{"demo", []string{"-api-addr", "nonsense", "-authserver-addr", "127.0.0.1:0", "-client-addr", "127.0.0.1:0"}, 2, "-api-addr"},
+		{"demo", []string{"-skews", "1s,2s"}, 2, "-skews"},
+		{"expiry", []string{"-svg", "/dev/null/x"}, 2, "-svg"},
 		{"demo", []string{"-once=perhaps"}, 2, "-once"},
 	} {
 		t.Run(row.program+" "+strings.Join(row.args, " "), func(t *testing.T) {
@@ -230,8 +241,14 @@ func TestSignalsEndAProgramCleanly(t *testing.T) {
 	for _, program := range []string{"api1", "authserver", "webclient"} {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(program+" "+signal.String(), func(t *testing.T) {
+				t.Parallel() // each waits for its idle connection
 				p := launch(t, program, "-addr", "127.0.0.1:0")
+				// Browsers open connections in advance; one that never asks must not keep the program.
+				idle, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+				require.NoError(t, err)
+				defer idle.Close()
 				assert.Equal(t, 0, p.stop(t, signal))
+				assert.Empty(t, p.stderr.String())
 				assert.Regexp(t, `^listening on http://127\.0\.0\.1:\d+\n$`, p.stdout.String())
 			})
 		}
@@ -239,7 +256,48 @@ func TestSignalsEndAProgramCleanly(t *testing.T) {
 }
 
 // secretsInLogs are the shapes of what a log must never hold: JWTs, refresh tokens and codes, and the demo's secrets.
-var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|rt1_[A-Za-z0-9_-]{8,}|mvc secret|code=[A-Za-z0-9_-]{8,}`)
+var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|(mvc|worker) secret|code=[A-Za-z0-9_-]{8,}`)
+
+// The ASP.NET profile answers as Api1 does, to the letter.
+func TestTheASPNETProfileOfApi1(t *testing.T) {
+	api := launch(t, "api1", "-addr", "127.0.0.1:0", "-profile", "aspnet")
+	response, err := http.Get(api.url + "/identity")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	assert.Equal(t, []string{"Bearer"}, response.Header.Values("WWW-Authenticate"))
+
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.url+"/identity", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+unsigned(`{"alg":"ES256","typ":"at+jwt"}`, `{"iss":"http://127.0.0.1:5000","aud":"api1","exp":1623820561}`))
+	response, err = http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	assert.Equal(t, []string{`Bearer error="invalid_token", error_description="The token expired at '06/16/2021 05:16:01'"`}, response.Header.Values("WWW-Authenticate"))
+
+	status, _ := get(t, api.url+"/.well-known/oauth-protected-resource")
+	assert.Equal(t, http.StatusOK, status)
+}
+
+// unsigned is a token whose signature nobody gets to look at.
+func unsigned(header, payload string) string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	return b64([]byte(header)) + "." + b64([]byte(payload)) + "." + b64(make([]byte, 64))
+}
+
+// With an address of its own and no issuer the authorization server is known by that address.
+func TestTheIssuerFollowsTheAddress(t *testing.T) {
+	server := launch(t, "authserver", "-addr", "127.0.0.1:0")
+	status, body := get(t, server.url+"/.well-known/openid-configuration")
+	assert.Equal(t, http.StatusOK, status)
+	var document struct {
+		Issuer string `json:"issuer"`
+		Token  string `json:"token_endpoint"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &document))
+	assert.Equal(t, server.url, document.Issuer)
+	assert.Equal(t, server.url+"/token", document.Token)
+}
 
 // Three processes, a browser that signs in, and time passing: what the browser sees, and what the logs do not.
 func TestThreeProcesses(t *testing.T) {
@@ -335,4 +393,13 @@ func TestTheDemoTellsItsStory(t *testing.T) {
 		assert.Regexp(t, line, stdout)
 	}
 	assert.NotRegexp(t, secretsInLogs, stdout+stderr)
+
+	// The README shows it, but for times and ports.
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, shown, found := strings.Cut(string(readme), "$ go run ./examples/demo -once\n")
+	require.True(t, found)
+	shown, _, _ = strings.Cut(shown, "```")
+	mask := regexp.MustCompile(`\d+\.\d\ds|127\.0\.0\.1:\d+`)
+	assert.Equal(t, mask.ReplaceAllString(stdout, "#"), mask.ReplaceAllString(shown, "#"))
 }

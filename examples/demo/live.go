@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/bearergate/bearergate/authserver"
@@ -163,6 +164,10 @@ func (l *live) do(w http.ResponseWriter, r *http.Request) {
 			l.caller.timeline.note("The authorization server is back.")
 		}
 	case "forge":
+		if !slices.Contains(l.forger.names(), r.FormValue("name")) {
+			http.Error(w, "there is no such bad token", http.StatusBadRequest)
+			return
+		}
 		err = l.forger.send(ctx, l.caller, r.FormValue("name"))
 	default:
 		http.NotFound(w, r)

@@ -64,26 +64,26 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 			_ = l.Close() // the servers that run already close theirs; a second time does no harm
 		}
 	}()
-	listen := func(addr string) (net.Listener, error) {
-		l, err := program.Listen(ctx, addr)
+	listen := func(name, addr string) (net.Listener, error) {
+		l, err := program.Listen(ctx, name, addr)
 		if err == nil {
 			open = append(open, l)
 		}
 		return l, err
 	}
-	issuerListener, err := listen(set.issuerAddr)
+	issuerListener, err := listen("authserver-addr", set.issuerAddr)
 	if err != nil {
 		return nil, err
 	}
 	s.issuerURL = program.URL(issuerListener)
-	clientListener, err := listen(set.clientAddr)
+	clientListener, err := listen("client-addr", set.clientAddr)
 	if err != nil {
 		return nil, err
 	}
 	s.clientURL = program.URL(clientListener)
 	apiListeners := make([]net.Listener, len(set.apis))
 	for i, api := range set.apis {
-		if apiListeners[i], err = listen(api.addr); err != nil {
+		if apiListeners[i], err = listen("api-addr", api.addr); err != nil {
 			return nil, err
 		}
 		s.apis = append(s.apis, program.URL(apiListeners[i]))
@@ -99,6 +99,9 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 		Issuer: s.issuerURL, Alg: "ES256", AccessTokenLifetime: set.lifetime, RefreshTokenLifetime: 720 * time.Hour,
 		RefreshGrace: 10 * time.Second, KeyRotation: 24 * time.Hour, Data: &data,
 	}, logger); err != nil {
+		if usage := (*program.UsageError)(nil); errors.As(err, &usage) && usage.Flag == "issuer" {
+			usage.Flag = "authserver-addr" // which the issuer's name is made of here
+		}
 		return nil, err
 	}
 	if s.client, err = webclient.New(webclient.Options{

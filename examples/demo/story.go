@@ -117,7 +117,7 @@ func (s *story) tell(ctx context.Context) error {
 	}
 	s.callTwin(ctx, twin)
 	s.step("", "the same calls through authclient: no 401 was seen", twin.calls == 3 && twin.refused == 0 && twin.refreshes > 0,
-		fmt.Sprintf("%d calls, %d refreshes", twin.calls, twin.refreshes))
+		fmt.Sprintf("%d calls, refreshed %d time(s)", twin.calls, twin.refreshes))
 
 	return s.withoutExpiry(ctx)
 }

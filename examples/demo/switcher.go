@@ -51,7 +51,7 @@ func (s *switcher) set(ctx context.Context, on bool) error {
 	s.listener = nil
 	if listener == nil {
 		var err error
-		if listener, err = program.Listen(ctx, s.addr); err != nil {
+		if listener, err = program.Listen(ctx, "authserver-addr", s.addr); err != nil {
 			return err
 		}
 	}

@@ -22,18 +22,14 @@ func main() {
 		if err != nil {
 			return err
 		}
-		if err := printTable(stdout, lanes, onTerminal(stdout)); err != nil {
-			return err
+		if picture != "" {
+			var svg bytes.Buffer
+			draw(&svg, lanes)
+			if err := os.WriteFile(picture, svg.Bytes(), 0o644); err != nil {
+				return &program.UsageError{Flag: "svg", Err: err}
+			}
 		}
-		if picture == "" {
-			return nil
-		}
-		var svg bytes.Buffer
-		draw(&svg, lanes)
-		if err := os.WriteFile(picture, svg.Bytes(), 0o644); err != nil {
-			return &program.UsageError{Flag: "svg", Err: err}
-		}
-		return nil
+		return printTable(stdout, lanes, onTerminal(stdout))
 	})
 }
 

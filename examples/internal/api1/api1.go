@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,30 +71,43 @@ func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
 	case "":
 	case "aspnet":
 		cfg.Profile = middleware.ASPNET
-		if !o.given("skew") {
+		if o.left("skew") {
 			cfg.ClockSkew = 5 * time.Minute
+		}
+		if o.left("realm") {
+			cfg.Realm = ""
 		}
 	default:
 		return nil, &program.UsageError{Flag: "profile", Err: fmt.Errorf("%q is neither empty nor aspnet", o.Profile)}
+	}
+	for _, scope := range strings.Fields(o.RequiredScope) {
+		if strings.ContainsAny(scope, "\"\\") {
+			return nil, &program.UsageError{Flag: "required-scope", Err: fmt.Errorf("%q is not a scope", scope)}
+		}
+	}
+	if o.Types != "" && slices.Contains(strings.Split(o.Types, ","), "") {
+		return nil, &program.UsageError{Flag: "types", Err: fmt.Errorf("%q names an empty type", o.Types)}
+	}
+	if u, err := url.Parse(o.CORSOrigin); o.CORSOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o.CORSOrigin) {
+		return nil, &program.UsageError{Flag: "cors-origin", Err: fmt.Errorf("%q is not an origin, like http://127.0.0.1:5003", o.CORSOrigin)}
 	}
 	return cfg, o.blame(cfg)
 }
 
 // blame finds the flag whose value the middleware refuses, by trying each value alone.
 func (o *Options) blame(cfg *middleware.Config) error {
-	const issuer, audience = "https://issuer.example", "api1"
 	for _, try := range []struct {
 		flag string
 		set  func(*middleware.Config)
 	}{
-		{"issuer", func(c *middleware.Config) { c.Name = cfg.Name }},
-		{"audience", func(c *middleware.Config) { c.Audiences = cfg.Audiences }},
+		{"issuer", func(c *middleware.Config) { c.Audiences = []string{"api1"} }},
+		{"audience", func(*middleware.Config) {}},
 		{"skew", func(c *middleware.Config) { c.ClockSkew = cfg.ClockSkew }},
 		{"algs", func(c *middleware.Config) { c.Algorithms = cfg.Algorithms }},
 		{"types", func(c *middleware.Config) { c.Types = cfg.Types }},
 		{"realm", func(c *middleware.Config) { c.Realm = cfg.Realm }},
 	} {
-		alone := middleware.NewConfig(issuer, audience)
+		alone := middleware.NewConfig(cfg.Name, cfg.Audiences...)
 		try.set(alone)
 		auth, err := middleware.New(alone)
 		if err != nil {
@@ -105,12 +120,14 @@ func (o *Options) blame(cfg *middleware.Config) error {
 	return nil
 }
 
-func (o *Options) given(name string) bool {
-	found := false
-	if o.flagSet != nil {
-		o.flagSet.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+// left tells whether a flag was left at its default by somebody who could have set it.
+func (o *Options) left(name string) bool {
+	if o.flagSet == nil {
+		return false
 	}
-	return found
+	given := false
+	o.flagSet.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return !given
 }
 
 // API is Api1, an http.Handler.
@@ -127,9 +144,16 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 		return nil, err
 	}
 	cfg.Resource = base
-	auth, err := middleware.New(cfg)
+	described, err := middleware.New(cfg) // knows where the metadata are
 	if err != nil {
 		return nil, err
+	}
+	auth := described
+	if cfg.Profile == middleware.ASPNET {
+		cfg.Resource = "" // Api1's challenges have no resource_metadata
+		if auth, err = middleware.New(cfg); err != nil {
+			return nil, errors.Join(err, described.Close())
+		}
 	}
 
 	mux := http.NewServeMux()
@@ -147,7 +171,7 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	})
-	path, metadata := auth.Metadata()
+	path, metadata := described.Metadata()
 	mux.Handle("GET "+path, metadata)
 	return &API{auth: auth, handler: cors(o.CORSOrigin, mux)}, nil
 }
@@ -195,7 +219,7 @@ func cors(origin string, next http.Handler) http.Handler {
 // Main runs the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-		listener, err := program.Listen(ctx, o.Addr)
+		listener, err := program.Listen(ctx, "addr", o.Addr)
 		if err != nil {
 			return err
 		}

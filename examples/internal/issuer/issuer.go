@@ -31,13 +31,15 @@ type Options struct {
 	ConfigFile           string
 
 	Data    *Data                                   // in place of ConfigFile, for the demo
-	OnEvent func(context.Context, authserver.Event) // for the demo's timeline
+	OnEvent func(context.Context, authserver.Event) // for tests
+	flagSet *flag.FlagSet
 }
 
 // Define declares the flags.
 func (o *Options) Define(flags *flag.FlagSet) {
+	o.flagSet = flags
 	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5000", "`address` to listen on")
-	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "the issuer `URL`: what clients and APIs know this server as")
+	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "the issuer `URL`: what clients and APIs know this server as; left out, it follows a loopback -addr")
 	flags.StringVar(&o.DataDir, "data", "", "`directory` for sessions and keys; empty: memory, gone with the process")
 	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", time.Minute, "how long an access token is good")
 	flags.DurationVar(&o.RefreshTokenLifetime, "refresh-token-lifetime", 720*time.Hour, "how long a session can be refreshed")
@@ -45,6 +47,18 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.StringVar(&o.Alg, "alg", "ES256", "signature `algorithm`: RS256, PS256, ES256 or EdDSA")
 	flags.DurationVar(&o.KeyRotation, "key-rotation", 24*time.Hour, "how long a signing key is in use")
 	flags.StringVar(&o.ConfigFile, "config", "", "JSON `file` with clients, users and resources; empty: the demo data")
+}
+
+// follow names the issuer after its address if that was chosen and the name was not: clients that are given the address
+// find the endpoints there.
+func (o *Options) follow(listener net.Listener) {
+	addr, issuer := false, false
+	if o.flagSet != nil {
+		o.flagSet.Visit(func(f *flag.Flag) { addr, issuer = addr || f.Name == "addr", issuer || f.Name == "issuer" })
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok && addr && !issuer && tcp.IP.IsLoopback() {
+		o.Issuer = program.URL(listener)
+	}
 }
 
 // Issuer is the authorization server with its keys, an http.Handler.
@@ -117,6 +131,9 @@ func (o *Options) data() (Data, error) {
 		data, err := Read(o.ConfigFile)
 		if err != nil {
 			return Data{}, &program.UsageError{Flag: "config", Err: err}
+		}
+		if len(data.Clients) == 0 {
+			return Data{}, &program.UsageError{Flag: "config", Err: fmt.Errorf("%s names no clients", o.ConfigFile)}
 		}
 		return data, nil
 	default:
@@ -194,10 +211,11 @@ func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.
 // Main runs the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-		listener, err := program.Listen(ctx, o.Addr)
+		listener, err := program.Listen(ctx, "addr", o.Addr)
 		if err != nil {
 			return err
 		}
+		o.follow(listener)
 		server, err := New(*o, logger)
 		if err != nil {
 			return errors.Join(err, listener.Close())

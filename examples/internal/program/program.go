@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -79,10 +80,12 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 // oneLine is an error on one line, also when it names several problems.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// Listen opens a TCP listener on addr.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, &UsageError{Flag: "addr", Err: err}
+// Listen opens a TCP listener on addr, the value of the named flag.
+func Listen(ctx context.Context, name, addr string) (net.Listener, error) {
+	if _, port, err := net.SplitHostPort(addr); err != nil {
+		return nil, &UsageError{Flag: name, Err: err}
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil, &UsageError{Flag: name, Err: fmt.Errorf("%q is not a port from 0 to 65535", port)}
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
@@ -118,10 +121,12 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	// A new context: the one that ended is what asks for the shutdown.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
 	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return errors.Join(err, server.Close())
+	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// What is left are connections that never asked anything, as browsers open them in advance, or never end.
+		return server.Close()
 	}
-	return nil
+	return err
 }
 
 // Announce prints the line that other programs wait for.

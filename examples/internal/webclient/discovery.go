@@ -18,6 +18,7 @@ type endpoints struct {
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
 	EndSession    string `json:"end_session_endpoint"`
+	Revocation    string `json:"revocation_endpoint"`
 }
 
 // discovery finds the issuer's endpoints once and keeps them: a client that asks on every request doubles its latency.

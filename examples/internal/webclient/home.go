@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"net/http"
@@ -43,6 +44,9 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, authclient.ErrSessionEnded):
 		a.signInAgain(w, r)
 		return
+	case errors.Is(err, authclient.ErrRefreshFailed):
+		a.fail(w, http.StatusBadGateway, "The authorization server could not renew the access token"+oauthCode(err)+".", err)
+		return
 	case err != nil:
 		a.fail(w, http.StatusBadGateway, "Api1 could not be reached.", err)
 		return
@@ -53,11 +57,11 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.fail(w, http.StatusBadGateway, "Api1's answer broke off.", err)
 		return
-	case response.StatusCode == http.StatusUnauthorized:
+	case response.StatusCode == http.StatusUnauthorized && s.over():
 		a.signInAgain(w, r)
 		return
 	case response.StatusCode != http.StatusOK:
-		a.fail(w, http.StatusBadGateway, "Api1 answered "+response.Status+".", errors.New("api answered "+response.Status))
+		a.fail(w, http.StatusBadGateway, "Api1 answered "+response.Status+".", fmt.Errorf("api answered %s: %q", response.Status, response.Header.Get("WWW-Authenticate")))
 		return
 	}
 	var claims struct {

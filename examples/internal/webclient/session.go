@@ -27,6 +27,7 @@ type session struct {
 
 	mu    sync.Mutex
 	saved Saved
+	ended bool // the authorization server renews it no more
 }
 
 // Saved is what a session keeps of a token response, under the names that the ASP.NET client uses.
@@ -51,6 +52,9 @@ func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, 
 	}
 	cfg.OnSessionEnded = func(err error) {
 		a.logger.Info("session ended: the authorization server no longer renews it", "error", err)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ended = true
 	}
 	transport, err := authclient.New(cfg, token)
 	if err != nil {
@@ -58,6 +62,13 @@ func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, 
 	}
 	s.api = &http.Client{Transport: transport, Timeout: 15 * time.Second, CheckRedirect: a.options.Client.CheckRedirect}
 	return s, nil
+}
+
+// over tells whether the session has ended. A 401 alone does not say so: the API may be wrong, or the renewal may have failed.
+func (s *session) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 func (s *session) tokens() Saved {

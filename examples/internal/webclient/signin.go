@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -111,15 +112,41 @@ func (a *App) checkIDToken(ctx context.Context, token *oauth2.Token, nonce strin
 
 // logout forgets the session here, then ends the one at the authorization server (OpenID Connect RP-Initiated Logout).
 func (a *App) logout(w http.ResponseWriter, r *http.Request) {
-	_, ok := a.sessions.take(r, sessionCookie)
+	s, ok := a.sessions.take(r, sessionCookie)
 	dropCookie(w, sessionCookie)
 	found, err := a.issuer.endpoints(r.Context())
+	if ok && err == nil && found.Revocation != "" {
+		if err := a.revoke(r.Context(), found.Revocation, s.tokens().RefreshToken); err != nil {
+			a.logger.Warn("the refresh token could not be revoked: it lives until it expires", "error", err)
+		}
+	}
 	if !ok || err != nil || found.EndSession == "" {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
 	// Without id_token_hint the server asks the person to confirm; with it, a token would stand in the browser's history.
 	http.Redirect(w, r, found.EndSession+"?"+url.Values{"client_id": {a.options.ClientID}}.Encode(), http.StatusSeeOther)
+}
+
+// revoke makes a refresh token worthless (RFC 7009): a session that ends here must not live on in somebody's copy.
+func (a *App) revoke(ctx context.Context, endpoint, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	form := url.Values{"token": {token}, "token_type_hint": {"refresh_token"}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape(a.options.ClientID), url.QueryEscape(a.options.ClientSecret))
+	response, err := a.options.Client.Do(request)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("revocation: %s", response.Status)
+	}
+	return errors.Join(err, response.Body.Close())
 }
 
 // oauthCode is the error code of a token endpoint's answer, for the page: a registered word, never the description.

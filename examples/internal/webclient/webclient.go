@@ -65,6 +65,13 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 			return nil, &program.UsageError{Flag: flag, Err: fmt.Errorf("%q is not an http or https URL", value)}
 		}
 	}
+	o.API = strings.TrimSuffix(o.API, "/")
+	if u, err := url.Parse(o.API); err != nil || u.Scheme == "http" && !loopback(u.Hostname()) {
+		return nil, &program.UsageError{Flag: "api", Err: errors.New("an access token may go over plain http to this machine only")}
+	}
+	if strings.ContainsAny(o.Scope, "\"\\") {
+		return nil, &program.UsageError{Flag: "scope", Err: fmt.Errorf("%q are not scopes", o.Scope)}
+	}
 	if o.ClientID == "" {
 		return nil, &program.UsageError{Flag: "client-id", Err: errors.New("must not be empty")}
 	}
@@ -79,7 +86,7 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 	config.Logger = logger
 	idTokens, err := middleware.NewValidator(config)
 	if err != nil {
-		return nil, err
+		return nil, &program.UsageError{Flag: "issuer", Err: err}
 	}
 
 	a := &App{
@@ -96,6 +103,11 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 	a.mux.HandleFunc("GET /logout", a.logout)
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	return a, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // redirects names the redirect URIs of the two ways a browser writes a loopback address. The Host header only chooses
@@ -135,7 +147,7 @@ func (a *App) Close() error { return a.idTokens.Close() }
 // Main runs the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-		listener, err := program.Listen(ctx, o.Addr)
+		listener, err := program.Listen(ctx, "addr", o.Addr)
 		if err != nil {
 			return err
 		}

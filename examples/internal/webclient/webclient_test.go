@@ -135,9 +135,13 @@ func TestAnAPIThatAlwaysSays401EndsInOneRenewal(t *testing.T) {
 	w.apiCalls.Store(0)
 	page, err := b.Get(t.Context(), w.url+"/")
 	require.NoError(t, err)
-	assert.Equal(t, http.StatusUnauthorized, page.Status)
-	assert.Contains(t, page.Body, "sign in again")
+	assert.Equal(t, http.StatusBadGateway, page.Status)
+	assert.Contains(t, page.Body, "Api1 answered 401 Unauthorized.")
 	assert.EqualValues(t, 2, w.apiCalls.Load(), "no loop")
+	w.answer(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, `{"sub":"alice"}`) })
+	page, err = b.Get(t.Context(), w.url+"/")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, page.Status, "the API was wrong: the session lives on")
 }
 
 func TestTwoTabsAtExpiryBothSucceed(t *testing.T) {
@@ -203,8 +207,14 @@ func TestASessionThatTheServerEnded(t *testing.T) {
 func TestLogoutForgetsTheSession(t *testing.T) {
 	w := newWorld(t)
 	b := w.signIn(t)
-	_, err := b.Get(t.Context(), w.url+"/logout")
+	alive, err := w.issuer.Sessions(t.Context(), authserver.Selector{Subject: "alice"})
 	require.NoError(t, err)
+	require.Len(t, alive, 1)
+	_, err = b.Get(t.Context(), w.url+"/logout")
+	require.NoError(t, err)
+	alive, err = w.issuer.Sessions(t.Context(), authserver.Selector{Subject: "alice"})
+	require.NoError(t, err)
+	assert.Empty(t, alive, "the refresh token is revoked, too")
 	page, err := b.Get(t.Context(), w.url+"/")
 	require.NoError(t, err)
 	assert.NotContains(t, page.Body, "Signed in as")
@@ -267,6 +277,67 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	})
 }
 
+// What the client does with discovery documents, and where it sends the code.
+func TestDiscovery(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		document func(base string) (int, string)
+		status   int
+		shown    string
+	}{
+		{"an error", func(string) (int, string) { return 503, "" }, http.StatusBadGateway, "The authorization server could not be reached."},
+		{"not JSON", func(string) (int, string) { return 200, "<html>" }, http.StatusBadGateway, "The authorization server could not be reached."},
+		{"another issuer's", func(string) (int, string) {
+			return 200, `{"issuer":"https://evil.example","authorization_endpoint":"https://evil.example/a","token_endpoint":"https://evil.example/t"}`
+		}, http.StatusBadGateway, "The authorization server could not be reached."},
+		{"without a token endpoint", func(base string) (int, string) {
+			return 200, `{"issuer":"` + base + `","authorization_endpoint":"` + base + `/a"}`
+		}, http.StatusBadGateway, "The authorization server could not be reached."},
+		{"with endpoints at unusual paths", func(base string) (int, string) {
+			return 200, `{"issuer":"` + base + `","authorization_endpoint":"` + base + `/go/here","token_endpoint":"` + base + `/some/where"}`
+		}, http.StatusFound, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var base string
+			asked := ""
+			as := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/.well-known/openid-configuration" {
+					asked = r.URL.Path
+					http.Error(rw, `{"error":"invalid_grant"}`, http.StatusBadRequest)
+					return
+				}
+				status, text := row.document(base)
+				rw.WriteHeader(status)
+				_, _ = io.WriteString(rw, text)
+			}))
+			defer as.Close()
+			base = as.URL
+			addr := httptest.NewUnstartedServer(nil).Listener
+			defer addr.Close()
+			app, err := webclient.New(webclient.Options{Issuer: base + "/", API: "http://127.0.0.1:1", ClientID: "c", ClientSecret: "s"},
+				addr.Addr(), slog.New(slog.DiscardHandler))
+			require.NoError(t, err)
+			defer app.Close()
+			rec := httptest.NewRecorder()
+			app.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/login", nil))
+			assert.Equal(t, row.status, rec.Code)
+			assert.Contains(t, rec.Body.String(), row.shown)
+			if row.status != http.StatusFound {
+				return
+			}
+			location, err := rec.Result().Location()
+			require.NoError(t, err)
+			assert.Equal(t, "/go/here", location.Path)
+			back := httptest.NewRequest(http.MethodGet, "/signin-oidc?code=c&state="+location.Query().Get("state"), nil)
+			for _, cookie := range rec.Result().Cookies() {
+				back.AddCookie(cookie)
+			}
+			app.ServeHTTP(httptest.NewRecorder(), back)
+			assert.Equal(t, "/some/where", asked, "the code goes to the token endpoint that was discovered")
+		})
+	}
+}
+
 func TestNewRefusesBadOptions(t *testing.T) {
 	addr := httptest.NewServer(nil)
 	defer addr.Close()
@@ -278,6 +349,9 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"no issuer", webclient.Options{API: "http://127.0.0.1:1", ClientID: "c"}, "-issuer"},
 		{"an issuer that is no URL", webclient.Options{Issuer: "somewhere", API: "http://127.0.0.1:1", ClientID: "c"}, "-issuer"},
 		{"an API that is no URL", webclient.Options{Issuer: "http://127.0.0.1:1", API: "ftp://x", ClientID: "c"}, "-api"},
+		{"an API elsewhere by http", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://api.example", ClientID: "c"}, "-api"},
+		{"an issuer elsewhere by http", webclient.Options{Issuer: "http://login.example", API: "http://127.0.0.1:1", ClientID: "c"}, "-issuer"},
+		{"a scope that is none", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://127.0.0.1:1", ClientID: "c", Scope: `a"b`}, "-scope"},
 		{"no client", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://127.0.0.1:1"}, "-client-id"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
