@@ -14,6 +14,9 @@ import (
 // rediscoverAfter is how long a discovered address is good for. A failure to fetch the key set ends it earlier.
 const rediscoverAfter = 24 * time.Hour
 
+// rediscoverSoonest is how long after one reading of the document an unknown kid may cause the next.
+const rediscoverSoonest = 15 * time.Minute
+
 // rediscoverTimeout bounds the asking for an address that is known already. Most of fetchTimeout is left for the key set:
 // a document that hangs must not keep it from being fetched.
 const rediscoverTimeout = 2 * time.Second
@@ -43,6 +46,12 @@ func (f *fetcher) discover(ctx context.Context) error {
 	}
 	f.keysURL, f.discoveredAt, f.rediscover = found, time.Now(), false
 	return nil
+}
+
+// missedKid notes that a fetch has not brought a kid that was looked for: perhaps the key set has moved, and the old address
+// still answers. The next fetch then asks for the address again, but made-up kids must not make that happen often.
+func (f *fetcher) missedKid() {
+	f.rediscover = f.rediscover || time.Since(f.discoveredAt) >= rediscoverSoonest
 }
 
 // findKeySet asks one address after the other, the one that answered last time first.

@@ -28,7 +28,7 @@ type fetcher struct {
 
 	keysURL      string
 	discoveredAt time.Time
-	rediscover   bool // the key set could not be fetched: perhaps it has moved
+	rediscover   bool // the key set could not be fetched, or lacks a kid: perhaps it has moved
 	form         int  // which of the discovery addresses answered last time
 
 	etag, lastModified string

@@ -54,6 +54,10 @@ type RemoteConfig struct {
 //     kids costs the issuer no more, and a rotation in the middle of it is followed within 10 s. A kid that was looked for in
 //     vain is not looked for again for 10 s, and for 20 s after that: so much later is a key found that was asked for just
 //     before it was published.
+//   - The metadata document is read again after a day, when the key set cannot be fetched, and when a fetch has not brought a
+//     kid, the latter at most each 15 minutes and with the next fetch. It has 2 s: if that fails, the known address is used.
+//   - Only a kid that is not in the set shows that there is something new. New material under an old kid, and a new key
+//     without a kid, are followed by the refresh in the background and no sooner.
 //   - A fetch belongs to no request: a caller that goes away does not stop it. A caller waits no longer than its own context
 //     and never longer than 5 s.
 //   - A fetch takes at most 5 s and 1 MiB for an answer, follows at most 3 redirects, never from https to http, and counts only

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -153,6 +154,45 @@ func TestRemoteUnknownKid(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			assert.LessOrEqual(t, time.Since(published), 11*time.Second)
+		}},
+		{"a rotation to a key set that has moved, while the old address still answers", func(t *testing.T) {
+			a := newKey(t, "a")
+			iss, moved := newIssuer(t, a), newIssuer(t, a, newKey(t, "b"))
+			old := iss.document
+			iss.keySet = func(w http.ResponseWriter, req *http.Request) {
+				document := old
+				if req.URL.RawQuery == "v=2" {
+					document = moved.document
+				}
+				_, _ = w.Write(document)
+			}
+			r := iss.remote(t)
+			found(t, r, "a")
+			time.Sleep(2 * time.Hour)
+			iss.set(func() {
+				iss.metadata = says(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys?v=2")
+			})
+			missing(t, r, jwks.ErrKeyNotFound, "b")
+			_, discoveries := iss.count()
+			assert.Equal(t, 1, discoveries, "the address that is known is asked first")
+			time.Sleep(10 * time.Second)
+			found(t, r, "b")
+			assert.Equal(t, issuerName+"/keys?v=2", r.Status().URL)
+		}},
+		{"made-up kids have the metadata document read again four times an hour at most, whether that succeeds or not", func(t *testing.T) {
+			for _, metadata := range []http.HandlerFunc{nil, says(500, "text/plain", "busy")} {
+				iss := newIssuer(t, newKey(t, "a"))
+				r := iss.remote(t)
+				found(t, r, "a")
+				iss.set(func() { iss.metadata = metadata })
+				for i := range 3600 {
+					missing(t, r, jwks.ErrKeyNotFound, fmt.Sprint("junk", i))
+					time.Sleep(time.Second)
+				}
+				_, discoveries := iss.count()
+				assert.Greater(t, discoveries, 2)
+				assert.LessOrEqual(t, discoveries, 1+4)
+			}
 		}},
 		{"what is remembered of made-up kids is bounded", func(t *testing.T) {
 			a := newKey(t, "a")

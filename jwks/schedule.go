@@ -67,6 +67,9 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 	for _, k := range r.snapshot.Load().keys {
 		delete(r.wanted.kids, r.misses.sum(k.id))
 	}
+	if len(r.wanted.kids) > 0 {
+		r.fetcher.missedKid()
+	}
 	r.misses.add(r.wanted.kids, now)
 	r.wanted = wanted{}
 	r.arm(now)
