@@ -12,6 +12,7 @@ const (
 	// memory (reasons) or time (a token that is tried with every key of one kid).
 	maxKeys       = 1000
 	maxKeysPerKid = 8
+	maxReasons    = 8
 )
 
 // Skipped is a key that a document holds and that is not used.
@@ -79,6 +80,20 @@ func noUsableKey(skipped []Skipped) error {
 		return errors.New("no usable key: the key set is empty")
 	}
 	return fmt.Errorf("no usable key: %d skipped, the first (kid %q): %s", len(skipped), skipped[0].ID, skipped[0].Reason)
+}
+
+// withReasons adds to an error of parseDocument why the other keys were skipped: all of them, as key sets are small, unless
+// the document means harm.
+func withReasons(err error, skipped []Skipped) error {
+	for i, s := range skipped {
+		if i == maxReasons {
+			return fmt.Errorf("%w; and %d more", err, len(skipped)-i)
+		}
+		if i > 0 {
+			err = fmt.Errorf("%w; kid %q: %s", err, s.ID, s.Reason)
+		}
+	}
+	return err
 }
 
 // parseObject reads exactly one JSON object, with nothing after it.

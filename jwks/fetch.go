@@ -114,7 +114,7 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 		return fetched{}, err
 	}
 	if out.entries, out.skipped, err = parseDocument(res.body); err != nil {
-		return fetched{}, err
+		return fetched{skipped: out.skipped}, withReasons(err, out.skipped)
 	}
 	f.etag, f.lastModified = validator(res.header, "ETag"), validator(res.header, "Last-Modified")
 	return out, nil

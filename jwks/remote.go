@@ -38,8 +38,8 @@ type RemoteConfig struct {
 	// Logger is told of changed and skipped keys and of failed fetches; nil means none.
 	Logger *slog.Logger
 
-	// OnFetch is called when a fetch starts and when it ends, by the goroutine that fetches: it should be quick, and it
-	// must not call Close.
+	// OnFetch is called when a fetch starts and when it ends, by the goroutine that fetches, and when the set is given up
+	// after MaxStale: it should be quick and safe for concurrent use, and it must not call Close.
 	OnFetch func(FetchEvent)
 }
 

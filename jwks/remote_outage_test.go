@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,6 +220,71 @@ func TestRemoteOutage(t *testing.T) {
 			assert.False(t, k.Current())
 			time.Sleep(time.Second)
 			found(t, r, "a")
+		}},
+		{"a set that is given up is told to the hook, with the keys that are gone", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"), newKey(t, "b"))
+			var mu sync.Mutex
+			var events []jwks.FetchEvent
+			r := iss.remote(t, func(c *jwks.RemoteConfig) {
+				c.OnFetch = func(e jwks.FetchEvent) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e.Outcome == "changed" || e.Outcome == "given up" {
+						e.Duration = 0
+						events = append(events, e)
+					}
+				}
+			})
+			found(t, r, "a", "b")
+			iss.set(func() { iss.down = true })
+			time.Sleep(25 * time.Hour)
+			err := r.Status().LastError
+			require.Error(t, err)
+			iss.set(func() { iss.down = false })
+			time.Sleep(time.Minute)
+			found(t, r, "a", "b")
+			mu.Lock()
+			defer mu.Unlock()
+			require.Len(t, events, 3)
+			assert.Equal(t, []string{"a", "b"}, events[0].Added)
+			assert.ErrorContains(t, events[1].Err, "connection refused")
+			events[1].Err = nil
+			assert.Equal(t, jwks.FetchEvent{Cause: "too old", Outcome: "given up", URL: issuerName + "/keys", Removed: []string{"a", "b"}}, events[1])
+			assert.Equal(t, []string{"a", "b"}, events[2].Added)
+		}},
+		{"a set of which no key can be used says why of each, and of no more than eight", func(t *testing.T) {
+			iss := newIssuer(t, newKey(t, "a"))
+			var mu sync.Mutex
+			var skipped []jwks.Skipped
+			r := iss.remote(t, func(c *jwks.RemoteConfig) {
+				c.OnFetch = func(e jwks.FetchEvent) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e.Outcome == "failed" {
+						skipped = e.Skipped
+					}
+				}
+			})
+			found(t, r, "a")
+			iss.set(func() {
+				iss.keySet = says(200, "application/json", `{"keys":[{"kty":"AKP","kid":"p"},{"kty":"oct","kid":"q","k":"AA"}]}`)
+			})
+			time.Sleep(70 * time.Minute)
+			synctest.Wait()
+			assert.ErrorContains(t, r.Status().LastError, `no usable key: 2 skipped, the first (kid "p"): unsupported kty "AKP"; kid "q": symmetric key`)
+			assert.Empty(t, r.Status().Skipped, "those of the set in use")
+			mu.Lock()
+			assert.Len(t, skipped, 2)
+			mu.Unlock()
+			iss.set(func() {
+				iss.keySet = says(200, "application/json", `{"keys":[%s{"kty":"AKP"}]}`, strings.Repeat(`{"kty":"`+strings.Repeat("x", 1000)+`"},`, 900))
+			})
+			time.Sleep(2 * time.Minute)
+			err := r.Status().LastError.Error()
+			assert.Contains(t, err, "901 skipped")
+			assert.Equal(t, 8, strings.Count(err, "unsupported kty"))
+			assert.Contains(t, err, "and 893 more")
+			assert.Less(t, len(err), 2048)
 		}},
 		{"one broken key among good ones is skipped alone", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))

@@ -90,7 +90,7 @@ func (r *Remote) failed(c *call, f fetched, err error, now time.Time) FetchEvent
 	}
 	r.retryAt = now.Add(time.Duration(float64(wait) * (0.5 + 0.5*rand.Float64())))
 	r.arm(now)
-	return FetchEvent{URL: f.url, Outcome: "failed", Err: err}
+	return FetchEvent{URL: f.url, Outcome: "failed", Err: err, Skipped: f.skipped}
 }
 
 // replace takes a fetched set over. A key that was there before stays the very same *Key; one that is gone is dropped, and
@@ -194,25 +194,28 @@ func (r *Remote) armStale() {
 	r.stop(r.stale)
 	r.stale = r.after(r.cfg.MaxStale, func() {
 		r.mu.Lock()
-		age, err := time.Since(r.fetchedAt), r.lastErr
+		age, event := time.Since(r.fetchedAt), FetchEvent{Cause: "too old", Outcome: "given up", URL: r.url, Err: r.lastErr}
 		tooOld := !r.closed && age >= r.cfg.MaxStale
 		if tooOld {
-			r.forget()
+			event.Removed = r.forget()
 		}
 		r.mu.Unlock()
 		if tooOld {
-			r.cfg.Logger.Error("jwks: the key set is too old to be used", "issuer", r.name(), "age", age, "error", err)
+			r.cfg.Logger.Error("jwks: the key set is too old to be used", "issuer", r.name(), "age", age, "error", event.Err)
+			r.cfg.OnFetch(event)
 		}
 	})
 }
 
-// forget gives the whole set up. r.mu is held.
-func (r *Remote) forget() {
+// forget gives the whole set up and names its keys. r.mu is held.
+func (r *Remote) forget() (kids []string) {
 	if s := r.snapshot.Swap(nil); s != nil {
 		for _, k := range s.keys {
 			k.drop()
+			kids = append(kids, k.id)
 		}
 	}
+	return kids
 }
 
 // after runs f later, in a goroutine that Close waits for. r.mu is held.

@@ -11,7 +11,7 @@ import (
 type Status struct {
 	URL       string        // the key set's address, empty until it is known
 	KeyIDs    []string      // the kids of the keys in use
-	Skipped   []Skipped     // keys of the issuer's that are not used, and why
+	Skipped   []Skipped     // keys of the set in use that are not used, and why
 	FetchedAt time.Time     // when the set was last known to be good; zero if it never was
 	Age       time.Duration // time since then
 	NextFetch time.Time     // when the next fetch is planned; zero if none is
@@ -39,20 +39,21 @@ func (r *Remote) Status() Status {
 	return s
 }
 
-// FetchEvent tells of a fetch, for metrics: once when it starts and once when it has ended.
+// FetchEvent tells of a fetch, for metrics: once when it starts and once when it has ended. One event is not a fetch: the
+// last good set is given up because it could not be fetched again for MaxStale.
 type FetchEvent struct {
-	// Cause is "first", "refresh" (the set is about to run out), "retry" (after a failure) or "unknown kid".
+	// Cause is "first", "refresh" (the set is about to run out), "retry" (after a failure), "unknown kid" or "too old".
 	Cause string
 
-	// Outcome is "started", "changed", "unchanged" or "failed".
+	// Outcome is "started", "changed", "unchanged", "failed" or, for "too old" alone, "given up".
 	Outcome string
 
 	URL      string        // the key set's address, as far as it is known
 	Duration time.Duration // of the whole fetch
-	Err      error         // why it failed
+	Err      error         // why it failed, or the last fetch before the set was given up
 	Added    []string      // the kids of keys that are new
 	Removed  []string      // the kids of keys that are gone
-	Skipped  []Skipped     // keys that the document holds and that are not used
+	Skipped  []Skipped     // keys that the document holds and that are not used, also if that is all of them and it failed
 }
 
 // report tells the logger and the hook of a fetch that has ended.
