@@ -163,7 +163,7 @@ func verdict(peer Peer, answer *http.Response) string {
 	case answer.StatusCode == http.StatusOK:
 		return accepted
 	case answer.StatusCode == panicked:
-		return "panic"
+		return "no answer"
 	case peer.Answers:
 		return strconv.Itoa(answer.StatusCode)
 	default:
