@@ -47,9 +47,9 @@
 // # What it costs
 //
 // A new token costs its signature's verification and little more, one that is remembered ([Config.CacheEntries]) next to
-// nothing, and what is refused before step 5 a microsecond or two. [Token] values are shared by all requests that present
-// the same token; [Bearer.HandlerFunc] hands them over without a context. Signatures are verified a few at a time
-// ([Config.MaxVerifications]), so that a flood of forged ones delays nobody whose token is known.
+// nothing, and what is refused before step 5 a microsecond or two. Every request gets a [Token] of its own, a copy of what
+// is remembered; [Bearer.HandlerFunc] hands it over without a context. Signatures are verified a few at a time
+// ([Config.MaxVerifications]), so that a flood of forged ones leaves room for requests whose token is known.
 //
 // # Testing
 //
