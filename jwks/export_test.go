@@ -16,3 +16,6 @@ func SelectUncached(s *Set) func(kid, alg string) *Key {
 	}
 	return l.selectKey
 }
+
+// JoinECDSA is for the fuzz target.
+var JoinECDSA = joinECDSA

@@ -34,6 +34,9 @@ type signingKey struct {
 	public    *Key
 	signer    crypto.Signer
 	activates time.Time
+
+	// The headers of its tokens, made when it becomes part of a view.
+	accessHeader, jwtHeader string
 }
 
 // LogValue keeps a private key out of every log.

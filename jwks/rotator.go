@@ -16,6 +16,10 @@ import (
 type RotatorConfig struct {
 	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA; default ES256. RSA keys have 2048 bits. Keys that
 	// are stored keep theirs, the next key among them: another Algorithm signs after two rotations.
+	//
+	// It decides how fast a token endpoint is, more than all else: an RSA signature costs 25 to 30 times an ES256 or EdDSA one,
+	// and a server answers 10 to 20 times as many refreshes over HTTP with those as with RS256, which is for clients that know
+	// nothing else.
 	Algorithm string
 
 	// Store keeps the keys, over restarts and for all nodes; nil means in memory.

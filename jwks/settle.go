@@ -161,6 +161,12 @@ func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView
 		if err != nil {
 			return nil, fmt.Errorf("jwks: key %q: %w", own.public.id, err)
 		}
+		if own.accessHeader, err = formatHeader(own.public, typAccess); err == nil {
+			own.jwtHeader, err = formatHeader(own.public, typJWT)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("jwks: key %q: %w", own.public.id, err)
+		}
 		v.keys, entries, public = append(v.keys, &own), append(entries, e), append(public, own.public)
 	}
 	document, err := formatDocument(public)

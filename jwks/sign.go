@@ -3,22 +3,20 @@ package jwks
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/asn1"
-	"errors"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"math/big"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // Sign makes a compact JWS of claims with the active key. Its header holds alg, kid and typ ("at+jwt" for access tokens, RFC
-// 9068, section 2.1); an empty typ means "JWT". It fails with ErrUnavailable when there is no key and the store cannot be had,
-// and with the signer's own error.
-func (r *Rotator) Sign(ctx context.Context, typ string, claims jwt.Claims) (string, error) {
+// 9068, section 2.1); an empty typ means "JWT". claims is anything that encoding/json makes a JSON object
+// of: a struct, a map, a jwt.Claims; nothing is added to it and nothing of it is judged. A json.RawMessage is signed as it
+// stands, without a look at what is between its braces. It fails with ErrUnavailable when there is no key and the store
+// cannot be had, and with the signer's own error.
+func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, error) {
 	v, err := r.current(ctx)
 	if err != nil {
 		return "", err
@@ -28,80 +26,98 @@ func (r *Rotator) Sign(ctx context.Context, typ string, claims jwt.Claims) (stri
 		// Only if this node's clock is behind that of the node that made the first key.
 		k = v.keys[0]
 	}
-	method, key, err := signingMethod(k)
-	if err != nil {
-		return "", err
+	payload, written := claims.(json.RawMessage)
+	if !written {
+		if payload, err = json.Marshal(claims); err != nil {
+			return "", fmt.Errorf("jwks: signing: %w", err)
+		}
 	}
-	token := jwt.NewWithClaims(method, claims)
-	token.Header["kid"] = k.public.id
-	if typ != "" {
-		token.Header["typ"] = typ
+	if n := len(payload); n < 2 || payload[0] != '{' || payload[n-1] != '}' {
+		return "", fmt.Errorf("jwks: signing: the claims are no JSON object but a %T", claims)
 	}
-	signed, err := token.SignedString(key)
+	return k.sign(typ, payload)
+}
+
+// sign puts the three segments together in one buffer.
+func (k *signingKey) sign(typ string, payload []byte) (string, error) {
+	how, ok := signings[k.public.algorithm]
+	if !ok {
+		return "", fmt.Errorf("jwks: unsupported alg %q", k.public.algorithm)
+	}
+	header, err := k.header(typ)
 	if err != nil {
 		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
-	return signed, nil
-}
-
-// signingMethod is golang-jwt's own for keys that are here, and an adapter of it for keys that are held elsewhere.
-func signingMethod(k *signingKey) (jwt.SigningMethod, any, error) {
-	method := jwt.GetSigningMethod(k.public.algorithm)
-	if method == nil {
-		return nil, nil, fmt.Errorf("jwks: unsupported alg %q", k.public.algorithm)
+	enc := base64.RawURLEncoding
+	token := make([]byte, 0, len(header)+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(how.room))
+	token = append(append(token, header...), '.')
+	token = enc.AppendEncode(token, payload)
+	signature, err := k.signer.Sign(rand.Reader, how.digest(token), how.opts)
+	if err == nil && how.size > 0 {
+		signature, err = joinECDSA(signature, how.size)
 	}
-	switch k.signer.(type) {
-	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
-		return method, k.signer, nil
-	}
-	return outsideMethod{method}, k.signer, nil
-}
-
-// outsideMethod signs with a crypto.Signer, where golang-jwt wants the private key itself.
-type outsideMethod struct{ jwt.SigningMethod }
-
-func (m outsideMethod) Sign(text string, key any) ([]byte, error) {
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, jwt.ErrInvalidKeyType
-	}
-	var hash crypto.Hash
-	var opts crypto.SignerOpts
-	switch method := m.SigningMethod.(type) {
-	case *jwt.SigningMethodRSA:
-		hash, opts = method.Hash, method.Hash
-	case *jwt.SigningMethodRSAPSS:
-		// RFC 7518, section 3.5: the salt is as long as the hash.
-		hash, opts = method.Hash, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: method.Hash}
-	case *jwt.SigningMethodECDSA:
-		hash, opts = method.Hash, method.Hash
-	case *jwt.SigningMethodEd25519:
-		return signer.Sign(rand.Reader, []byte(text), crypto.Hash(0))
-	default:
-		return nil, jwt.ErrInvalidKeyType
-	}
-	h := hash.New()
-	h.Write([]byte(text))
-	signature, err := signer.Sign(rand.Reader, h.Sum(nil), opts)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
-	if method, ok := m.SigningMethod.(*jwt.SigningMethodECDSA); ok {
-		return joinECDSA(signature, method.KeySize)
-	}
-	return signature, nil
+	return string(enc.AppendEncode(append(token, '.'), signature)), nil
 }
 
-// joinECDSA turns the ASN.1 form that every crypto.Signer returns into the two numbers side by side of RFC 7518, section
-// 3.4.
-func joinECDSA(signature []byte, size int) ([]byte, error) {
-	var rs struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(signature, &rs)
-	if err != nil || len(rest) > 0 || rs.R.Sign() <= 0 || rs.S.Sign() <= 0 || rs.R.BitLen() > 8*size || rs.S.BitLen() > 8*size {
-		return nil, errors.New("the signer returned no ECDSA signature of this curve")
+// signing says how an algorithm of RFC 7518 asks a crypto.Signer for a signature.
+type signing struct {
+	opts crypto.SignerOpts
+	size int // of each of the two numbers of an ECDSA signature
+	room int // for the signature
+}
+
+var signings = map[string]signing{
+	"RS256": {crypto.SHA256, 0, minRSABits / 8}, "RS384": {crypto.SHA384, 0, minRSABits / 8}, "RS512": {crypto.SHA512, 0, minRSABits / 8},
+	"PS256": {pss(crypto.SHA256), 0, minRSABits / 8}, "PS384": {pss(crypto.SHA384), 0, minRSABits / 8}, "PS512": {pss(crypto.SHA512), 0, minRSABits / 8},
+	"ES256": {crypto.SHA256, 32, 64}, "ES384": {crypto.SHA384, 48, 96}, "ES512": {crypto.SHA512, 66, 132},
+	"EdDSA": {crypto.Hash(0), 0, 64},
+}
+
+// pss: the salt is as long as the hash (RFC 7518, section 3.5).
+func pss(hash crypto.Hash) crypto.SignerOpts {
+	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
+}
+
+// digest is what the signer is given: EdDSA hashes by itself.
+func (s signing) digest(text []byte) []byte {
+	switch hash := s.opts.HashFunc(); hash {
+	case 0:
+		return text
+	case crypto.SHA256:
+		sum := sha256.Sum256(text)
+		return sum[:]
+	default:
+		h := hash.New()
+		h.Write(text)
+		return h.Sum(nil)
 	}
-	out := make([]byte, 2*size)
-	rs.R.FillBytes(out[:size])
-	rs.S.FillBytes(out[size:])
-	return out, nil
+}
+
+// Types that have their header made in advance.
+const (
+	typAccess = "at+jwt"
+	typJWT    = "JWT"
+)
+
+// header is the first segment. It is the same for all tokens of a key and a type.
+func (k *signingKey) header(typ string) (string, error) {
+	switch typ {
+	case typAccess:
+		return k.accessHeader, nil
+	case typJWT, "":
+		return k.jwtHeader, nil
+	}
+	return formatHeader(k.public, typ)
+}
+
+func formatHeader(k *Key, typ string) (string, error) {
+	text, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		ID        string `json:"kid"`
+		Type      string `json:"typ"`
+	}{k.algorithm, k.id, typ})
+	return base64.RawURLEncoding.EncodeToString(text), err
 }
