@@ -66,7 +66,11 @@ var acceptance = []struct {
 	{31, "a refresh token of 31536000 s", lifetime(86400*time.Second, 31536000*time.Second)},
 	{32, "userid as a further member", ". TestBeforeIssueAddsClaimsAndMembers"},
 	{33, "the state of an access token has an absolute end", func(t *testing.T, w *world) {
-		assert.Equal(t, w.now().Add(5*time.Minute), w.row(w.rt()).AccessExpiresAt)
+		const lifetime, clocks = 5 * time.Minute, 5 * time.Minute
+		token := w.rt()
+		assert.Equal(t, w.now().Add(lifetime+clocks), w.row(token).AccessExpiresAt)
+		w.advance(time.Minute)
+		assert.Equal(t, w.now().Add(lifetime+clocks), w.row(w.refresh(token).str("refresh_token")).AccessExpiresAt)
 	}},
 	{34, "the state of a refresh token has an absolute end", ". TestT8ExpiredFamilies"},
 	{35, "the store is an interface", "boltstore TestStore"},

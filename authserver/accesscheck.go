@@ -24,10 +24,10 @@ var errTokenOver = errors.New("authserver: the session has ended, or the access 
 //
 // Errors: one that wraps [middleware.ErrInvalidToken], or [middleware.ErrCheckUnavailable] when the store can't say.
 func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) error {
-	if t.Issuer != s.cfg.Issuer {
+	if t.Issuer() != s.cfg.Issuer {
 		return nil
 	}
-	switch err := s.standing(ctx, t.ID); {
+	switch err := s.standing(ctx, t.ID()); {
 	case err == nil:
 		return nil
 	case errors.Is(err, errTokenOver):

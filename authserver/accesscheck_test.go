@@ -13,6 +13,7 @@ import (
 
 	"github.com/bearergate/bearergate/authserver"
 	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
 // api returns what an API in the same process answers to an access token of the world.
@@ -135,8 +136,11 @@ func TestCheckAccessToken(t *testing.T) {
 
 	_, c := claims(t, other.str("access_token"))
 	id, _ := c["jti"].(string)
-	assert.NoError(t, w.srv.CheckAccessToken(t.Context(), &middleware.Token{Issuer: "https://other.example", ID: id}), "another issuer's")
-	assert.ErrorIs(t, w.srv.CheckAccessToken(t.Context(), &middleware.Token{Issuer: issuer, ID: id}), middleware.ErrInvalidToken)
+	by := func(name string) *middleware.Token {
+		return authtest.NewIssuer(t, authtest.IssuedBy(name)).Accepted(authtest.Claim("jti", id))
+	}
+	assert.NoError(t, w.srv.CheckAccessToken(t.Context(), by("https://other.example")), "another issuer's")
+	assert.ErrorIs(t, w.srv.CheckAccessToken(t.Context(), by(issuer)), middleware.ErrInvalidToken)
 }
 
 func TestCheckAccessTokenOfAClientThatIsGone(t *testing.T) {

@@ -18,6 +18,7 @@ type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login,
 
 // Login says who is signed in in a browser.
 type Login struct {
+	// Subject names the user: up to 1024 bytes of UTF-8 without U+0000, and so does a SessionID.
 	Subject string
 	// AuthTime is when the user proved who they are; zero: now.
 	AuthTime time.Time

@@ -227,6 +227,9 @@ func (s *Server) newCode(r *http.Request, a *authorization, l *Login) (string, *
 	g := s.newGrant(a.client, l, a.scopes, a.resources, now)
 	g.RedirectURI, g.Challenge, g.Nonce = a.sentURI, a.challenge, a.nonce
 	g.IdleExpiresAt = now.Add(s.cfg.CodeLifetime)
+	if err := g.storable(); err != nil {
+		return "", &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "sign-in failed", cause: err}
+	}
 	code, err := s.ring.mint(codeToken, &g, 0)
 	if err != nil {
 		return "", &oauthError{status: 500, code: "server_error", description: "no code could be made", cause: err}

@@ -1,22 +1,251 @@
 package authserver_test
 
 import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/jwks"
 )
 
-// BenchmarkRefresh is one rotation through the handler; Sign is what of it is signing two tokens with ES256.
+// renewal is a session that is renewed again and again: a public client, an access token and an ID token each time, everything in
+// memory, nobody listening.
+type renewal struct {
+	handler http.Handler
+	token   string
+	out     answerBuffer
+}
+
+func newRenewal(tb testing.TB, algorithm string) *renewal {
+	tb.Helper()
+	keys, err := jwks.NewRotator(jwks.RotatorConfig{Algorithm: algorithm})
+	require.NoError(tb, err)
+	users, err := authserver.NewUserList(authserver.User{Subject: "alice-1", Username: "alice", PasswordHash: passwords["alice"]})
+	require.NoError(tb, err)
+	cfg := authserver.NewConfig(issuer)
+	cfg.Keys, cfg.Users = keys, users
+	cfg.Resources = map[string][]string{"api1": {"api1"}}
+	cfg.Clients = []authserver.Client{{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{spaBack},
+		Scopes: []string{"openid", "offline_access", "api1"}}}
+	srv, err := authserver.New(cfg)
+	require.NoError(tb, err)
+	t, err := srv.IssueTokens(context.Background(), authserver.IssueRequest{ClientID: "spa", Subject: "alice-1"})
+	require.NoError(tb, err)
+	return &renewal{handler: srv, token: t.RefreshToken, out: answerBuffer{header: http.Header{}}}
+}
+
+// request is made without httptest, whose own work would be measured too.
+func (r *renewal) request() *http.Request {
+	body := "grant_type=refresh_token&client_id=spa&refresh_token=" + r.token
+	return &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/token"}, Host: "login.example", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)), RemoteAddr: "192.0.2.1:1234"}
+}
+
+// serve renews the session once, without a network.
+func (r *renewal) serve(tb testing.TB, req *http.Request) {
+	r.out.reset()
+	r.handler.ServeHTTP(&r.out, req)
+	r.take(tb, r.out.status, r.out.body)
+}
+
+// take finds the new refresh token in an answer.
+func (r *renewal) take(tb testing.TB, status int, body []byte) {
+	_, rest, _ := bytes.Cut(body, []byte(`"refresh_token":"`))
+	token, _, found := bytes.Cut(rest, []byte(`"`))
+	if status != http.StatusOK || !found || string(token) == r.token {
+		tb.Fatalf("%d %s", status, body)
+	}
+	r.token = string(token)
+}
+
+// answerBuffer is a ResponseWriter that can be used again.
+type answerBuffer struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (a *answerBuffer) reset() {
+	clear(a.header)
+	a.status, a.body = http.StatusOK, a.body[:0]
+}
+func (a *answerBuffer) Header() http.Header    { return a.header }
+func (a *answerBuffer) WriteHeader(status int) { a.status = status }
+func (a *answerBuffer) Write(p []byte) (int, error) {
+	a.body = append(a.body, p...)
+	return len(p), nil
+}
+
+// unsigned is a token endpoint that does what cannot be left out, but the signatures, and checks next to nothing.
+type unsigned struct {
+	mu       sync.Mutex
+	sessions map[[32]byte]string
+}
+
+func (u *unsigned) put(sub string) string {
+	token := rand.Text() + rand.Text()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sessions[sha256.Sum256([]byte(token))] = sub
+	return token
+}
+
+func (u *unsigned) take(token string) string {
+	hash := sha256.Sum256([]byte(token))
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	sub := u.sessions[hash]
+	delete(u.sessions, hash)
+	return sub
+}
+
+func (u *unsigned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
+	if err := r.ParseForm(); err != nil || r.PostForm.Get("grant_type") != "refresh_token" || r.PostForm.Get("client_id") != "spa" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	sub := u.take(r.PostForm.Get("refresh_token"))
+	if sub == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":300,"refresh_token":%q,"id_token":%q}`, unsignedToken, u.put(sub), unsignedToken)
+}
+
+var unsignedToken = strings.Repeat("A", 600) // as long as a signed one
+
+func newUnsigned() *renewal {
+	u := &unsigned{sessions: map[[32]byte]string{}}
+	return &renewal{handler: u, token: u.put("alice-1"), out: answerBuffer{header: http.Header{}}}
+}
+
+// rawSignature returns the signature of something as long as a token, and nothing else.
+func rawSignature(tb testing.TB, algorithm string) func() {
+	text := []byte(strings.Repeat("a", 500))
+	var key crypto.Signer
+	var err error
+	opts := crypto.SignerOpts(crypto.SHA256)
+	switch algorithm {
+	case "RS256":
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ES256":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "EdDSA":
+		opts = crypto.Hash(0)
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	}
+	require.NoError(tb, err)
+	return func() {
+		input := text
+		if opts.HashFunc() != 0 {
+			hash := sha256.Sum256(text)
+			input = hash[:]
+		}
+		if _, err := key.Sign(rand.Reader, input, opts); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// stopwatch compares pieces of work in one run: they take turns, and the medians count.
+type stopwatch struct{ times map[string][]time.Duration }
+
+func (s *stopwatch) measure(name string, f func()) {
+	begin := time.Now()
+	f()
+	if s.times == nil {
+		s.times = map[string][]time.Duration{}
+	}
+	s.times[name] = append(s.times[name], time.Since(begin))
+}
+
+func (s *stopwatch) median(name string) float64 {
+	slices.Sort(s.times[name])
+	return float64(s.times[name][len(s.times[name])/2]) / float64(time.Microsecond)
+}
+
+// BenchmarkRefresh is a refresh with an access token and an ID token, once in process and once over a connection, beside what
+// of it nobody can save: two raw signatures, and a handler that does the rest as briefly as it can be done. x-floor is the
+// refresh by the sum of the two. Over a connection it is time and not work: both sides sleep in between, and waking up takes
+// longer after a longer sleep. What a server works is measured by peerbench.
 func BenchmarkRefresh(b *testing.B) {
-	w := newWorld(b)
-	token := w.signIn().str("refresh_token")
+	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
+		b.Run(algorithm, func(b *testing.B) {
+			b.Run("in process", func(b *testing.B) {
+				ours, floor, sign := newRenewal(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
+				compare(b, sign, func() func() { r := ours.request(); return func() { ours.serve(b, r) } },
+					func() func() { r := floor.request(); return func() { floor.serve(b, r) } })
+			})
+			b.Run("http", func(b *testing.B) {
+				ours, floor, sign := newRenewal(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
+				compare(b, sign, overHTTP(b, ours), overHTTP(b, floor))
+			})
+		})
+	}
+}
+
+func compare(b *testing.B, sign func(), ours, floor func() func()) {
+	var s stopwatch
 	for b.Loop() {
-		r := w.refresh(token)
-		require.Equal(b, http.StatusOK, r.status)
-		token = r.str("refresh_token")
-		w.events = w.events[:0]
+		f := ours()
+		s.measure("refresh", f)
+		s.measure("signatures", func() { sign(); sign() })
+		f = floor()
+		s.measure("unsigned", f)
+	}
+	b.ReportMetric(0, "ns/op") // which would be the sum of all
+	b.ReportMetric(s.median("refresh"), "µs/refresh")
+	b.ReportMetric(s.median("signatures"), "µs/signatures")
+	b.ReportMetric(s.median("unsigned"), "µs/unsigned")
+	b.ReportMetric(s.median("refresh")/(s.median("signatures")+s.median("unsigned")), "x-floor")
+}
+
+// overHTTP renews over a connection of its own.
+func overHTTP(b *testing.B, r *renewal) func() func() {
+	server := httptest.NewServer(r.handler)
+	b.Cleanup(server.Close)
+	return func() func() {
+		body := "grant_type=refresh_token&client_id=spa&refresh_token=" + r.token
+		return func() {
+			res, err := server.Client().Post(server.URL+"/token", "application/x-www-form-urlencoded", strings.NewReader(body))
+			require.NoError(b, err)
+			answer, err := io.ReadAll(res.Body)
+			require.NoError(b, err)
+			require.NoError(b, res.Body.Close())
+			r.take(b, res.StatusCode, answer)
+		}
+	}
+}
+
+// BenchmarkRefreshAlone is the refresh in process and nothing else, for a profile.
+func BenchmarkRefreshAlone(b *testing.B) {
+	ours := newRenewal(b, "ES256")
+	b.ReportAllocs()
+	for b.Loop() {
+		ours.serve(b, ours.request())
 	}
 }
 

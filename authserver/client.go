@@ -40,7 +40,7 @@ type Client struct {
 	Secrets []Secret `json:"secrets,omitempty"`
 	// JWKS is a JSON Web Key Set of public keys for private_key_jwt.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
-	// Grants: authorization_code, refresh_token, client_credentials.
+	// Grants: authorization_code, refresh_token, client_credentials; at least one, unless the client has Serves.
 	Grants []string `json:"grant_types"`
 	// RedirectURIs are compared byte by byte. Native additionally lets the port of http://127.0.0.1, http://[::1] and
 	// http://localhost URIs vary (RFC 8252 section 7.3). There is no consent page: another program on the same machine can pose
@@ -52,7 +52,8 @@ type Client struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// Origins of browser applications that may read the answers of the token, revocation and userinfo endpoints (CORS).
 	Origins []string `json:"allowed_origins,omitempty"`
-	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens.
+	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens, and read the list of
+	// revoked sessions. It needs a secret, or keys, which do for introspection but not for the list; and no grant if it does nothing else.
 	Serves []string `json:"serves,omitempty"`
 	// DangerouslyOptionalPKCE lets the client start a code flow without PKCE: whoever gets hold of a code, from a log or a
 	// referrer, needs only the client's secret besides. Only for confidential clients that cannot do better.

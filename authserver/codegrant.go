@@ -45,7 +45,7 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 	if refusal != nil {
 		return nil, refusal
 	}
-	step := Step{ID: g.ID, From: 0, To: 1, Now: now, AccessExpiresAt: until, IdleExpiresAt: until}
+	step := Step{ID: g.ID, From: 0, To: 1, Now: now, AccessExpiresAt: until.Add(clockSkew), IdleExpiresAt: until}
 	if g.Refresh = g.Refresh && c.offline(); g.Refresh {
 		step.IdleExpiresAt = earlier(now.Add(s.cfg.terms(c).idle), g.ExpiresAt)
 		if t.RefreshToken, refusal = s.mintRefresh(&g, 1); refusal != nil {
@@ -72,7 +72,7 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 // codeReplayed ends what was issued for a code that comes a second time (RFC 6749 section 4.1.2). Client, redirect URI and verifier
 // have been checked: someone who merely saw a code can end nothing.
 func (s *Server) codeReplayed(ctx context.Context, g *Grant) *oauthError {
-	n, err := s.cfg.Store.Revoke(ctx, Selector{ID: g.ID}, "code_replay", s.now())
+	n, err := s.end(ctx, Selector{ID: g.ID}, "code_replay")
 	if err != nil {
 		return unavailable(err)
 	}

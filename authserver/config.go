@@ -53,14 +53,16 @@ type Config struct {
 	// RefreshIdleLifetime ends a family that is not used for so long, 14 days by default.
 	RefreshIdleLifetime time.Duration
 	// RefreshGrace is how long a superseded refresh token still gets its current successor: 10 s by default, at most 60 s. 0 is
-	// strict: any double submit ends the family.
+	// strict: any double submit ends the family. It should be longer than the store is away in a failover: a client whose refresh
+	// was stored, and whose answer was lost with the store, can only ask again when the store is back.
 	RefreshGrace time.Duration
 	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace; beyond it the answer
 	// is a plain invalid_grant, nothing is revoked, and an event tells of it. Requests that arrive together may exceed it by as
 	// many as they are. 0, the default: no limit.
 	MaxReplays int
 	// RevokePreviousAccessToken ends, with each new refresh token, the access tokens that came with the former ones: for
-	// introspection, userinfo and the APIs that use [Server.CheckAccessToken]. They stay good for RefreshGrace, like the refresh
+	// introspection, userinfo and the APIs that use [Server.CheckAccessToken], not for those that read the list of revoked sessions: the
+	// session goes on. They stay good for RefreshGrace, like the refresh
 	// token they came with, so that requests on their way are not refused; a grace of 0 ends them at once. Off by default: an
 	// API that judges tokens by itself takes them until they expire anyway.
 	RevokePreviousAccessToken bool

@@ -43,6 +43,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"two clients with one id", func(c *authserver.Config) { c.Clients[1].ID = mvcID }, "is there twice"},
 		{"client without id", func(c *authserver.Config) { c.Clients[0].ID = "" }, "client id is empty"},
 		{"client without grant", func(c *authserver.Config) { c.Clients[0].Grants = nil }, "no grant"},
+		{"public client that serves", func(c *authserver.Config) { c.Clients[1].Serves = []string{"api1"} }, "needs a secret or keys"},
 		{"unknown grant", func(c *authserver.Config) { c.Clients[0].Grants = []string{"password"} }, `"password" is unknown`},
 		{"redirect URI with a fragment", func(c *authserver.Config) { c.Clients[0].RedirectURIs = []string{"https://a.example/#x"} }, "fragment"},
 		{"redirect URI with a wildcard", func(c *authserver.Config) { c.Clients[0].RedirectURIs = []string{"https://*.a.example/"} }, "wildcard"},
@@ -123,4 +124,11 @@ func TestClientFromJSON(t *testing.T) {
 	assert.Zero(t, *c.RefreshGrace)
 	assert.Error(t, c.UnmarshalJSON([]byte(`{"client_id":"x","redirect_uri":"typo"}`)), "an unknown member")
 	assert.Error(t, c.UnmarshalJSON([]byte(`{"client_id":"x","access_token_lifetime":60}`)), "a lifetime without unit")
+}
+
+func TestClientThatOnlyServesNeedsNoGrant(t *testing.T) {
+	cfg := newWorld(t).cfg
+	cfg.Clients = append(cfg.Clients, authserver.Client{ID: "api1", Secrets: []authserver.Secret{authserver.HashSecret("x")}, Serves: []string{"api1"}})
+	_, err := authserver.New(cfg)
+	assert.NoError(t, err)
 }

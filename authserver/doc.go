@@ -33,7 +33,29 @@
 //
 // An access token is judged by the API itself, so it lives until it expires. Where that is too long, [Server.CheckAccessToken] refuses
 // tokens of revoked grants, and with [Config].RevokePreviousAccessToken those of former refreshes; introspection and userinfo do
-// the same.
+// the same. An API elsewhere that does not want to ask for each token reads a list:
+//
+// # The list of revoked sessions
+//
+// GET {issuer}/revoked?since=CURSOR answers a client that serves a resource ([Client].Serves) and authenticates with HTTP Basic:
+//
+//	{"revoked":[{"id":"f2S5x…","exp":1735689600}],"cursor":"AQAAAZ…","more":true}
+//
+// The jti of every access token of that session begins with the id and a dot. From exp on (Unix seconds) nobody accepts such a token
+// anyway: it is the exp of the last one, and five minutes for APIs whose clocks differ. So long the entry stays in the list.
+//
+//   - Without since the list begins with everything that still matters. A page has up to 1000 entries; with more the next one is there
+//     already, otherwise the reader comes back with the cursor after a while, every few seconds if it likes. A cursor is opaque, of
+//     up to 128 characters, and good at every process over the same Store.
+//   - The first page of a poll goes back 90 seconds, so that nothing is missed that was revoked by another process, whose clock may
+//     differ by half a minute, and was not done when the last poll passed its time. The reader knows those entries already.
+//   - It has every session that was revoked, whichever way: a logout, the revocation endpoint, a refresh token or code that was used
+//     twice, [Server.Revoke], a limit of sessions. It has neither sessions that have just expired, nor the access tokens that
+//     RevokePreviousAccessToken ends while the session goes on, nor those of client_credentials, which have no session.
+//   - Every reader gets all sessions, whichever API their tokens are for: the ids are random and give no access to anything.
+//
+// Answers other than 200: 400 for a cursor that can't be read, 401 without the right secret, 403 for a client that serves
+// nothing, 405, and 503 with Retry-After when the Store can't say.
 //
 // # An ID token as a hint
 //

@@ -55,8 +55,14 @@ func withRemote(r *http.Request) context.Context {
 	return context.WithValue(r.Context(), remoteKey{}, r.RemoteAddr)
 }
 
+// heard tells whether anybody listens to events.
+func (s *Server) heard() bool { return s.cfg.OnEvent != nil || s.cfg.Logger != nil }
+
 // event reports e to the log and the hook.
 func (s *Server) event(ctx context.Context, e Event) {
+	if !s.heard() {
+		return
+	}
 	if e.RemoteAddr == "" {
 		e.RemoteAddr, _ = ctx.Value(remoteKey{}).(string)
 	}
@@ -64,7 +70,9 @@ func (s *Server) event(ctx context.Context, e Event) {
 	if suspicious[e.Kind] {
 		level = slog.LevelWarn
 	}
-	s.log.LogAttrs(ctx, level, e.Kind, slog.Any("event", e))
+	if s.log.Enabled(ctx, level) {
+		s.log.LogAttrs(ctx, level, e.Kind, slog.Any("event", e))
+	}
 	if s.cfg.OnEvent != nil {
 		s.cfg.OnEvent(ctx, e)
 	}

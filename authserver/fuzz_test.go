@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/assert"
@@ -39,6 +40,7 @@ func FuzzTokenForm(f *testing.F) {
 		"grant_type=authorization_code&code=ac1_AAAA&client_id=mvc+client&client_secret=mvc+secret&code_verifier=x",
 		"client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 		"grant_type=&grant_type=", "a=%ff", ";", "&&==", "resource=a&resource=b",
+		"grant_type=a&%67rant_type=", "a=1&a=1&;", "a=%f", "%zz", "a+b=c%20d", "=", "=&=", strings.Repeat("a&", 9_999) + "b", strings.Repeat("a&", 10_000),
 	} {
 		f.Add(seed)
 	}
@@ -47,7 +49,25 @@ func FuzzTokenForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		r := httptest.NewRequest("POST", issuer+"/token", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		w.fuzzed(t, r)
+		out := w.fuzzed(t, r)
+		if len(body) <= 64<<10 { // a form is read as net/url reads it, apart from what is refused on top
+			form, err := url.ParseQuery(body)
+			require.Equal(t, err != nil, out.str("error_description") == "the body is not form-urlencoded")
+			odd := ""
+			for name, values := range form {
+				switch {
+				case name != "resource" && len(values) > 1:
+					odd = "a parameter is there more than once|a parameter is not UTF-8"
+				case name != "resource" && !utf8.ValidString(values[0]) && odd == "":
+					odd = "a parameter is not UTF-8"
+				}
+			}
+			if err == nil && odd != "" {
+				require.Contains(t, odd, out.str("error_description"))
+			} else {
+				require.NotRegexp(t, "more than once|UTF-8", out.str("error_description"))
+			}
+		}
 		g := w.row(token)
 		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1, "someone else's session is untouched")
 	})

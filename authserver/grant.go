@@ -1,9 +1,17 @@
 package authserver
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
+
+// ReasonLength is how many bytes a reason for a revocation may have.
+const ReasonLength = 32
 
 // HistoryLength is how many supersession times a row keeps: a client may be so many generations behind within the grace.
 const HistoryLength = 8
@@ -38,11 +46,33 @@ type Grant struct {
 	Generation    uint32    `json:"gen"`
 	IdleExpiresAt time.Time `json:"idle_expires_at"` // of the code while Generation is 0
 	// History holds when the last generations were superseded; its last element belongs to Generation-1.
-	History         []time.Time `json:"history,omitempty"`
-	Replays         int         `json:"replays,omitempty"` // of the present generation
-	AccessExpiresAt time.Time   `json:"access_expires_at,omitzero"`
-	RevokedAt       time.Time   `json:"revoked_at,omitzero"`
-	RevokeReason    string      `json:"revoke_reason,omitempty"`
+	History []time.Time `json:"history,omitempty"`
+	Replays int         `json:"replays,omitempty"` // of the present generation
+	// AccessExpiresAt is until when an API may accept an access token that was issued under the grant: the latest exp, and five minutes
+	// for clocks that differ.
+	AccessExpiresAt time.Time `json:"access_expires_at,omitzero"`
+	RevokedAt       time.Time `json:"revoked_at,omitzero"`
+	RevokeReason    string    `json:"revoke_reason,omitempty"`
+}
+
+// maxName is how long a subject, a client id or a session id may be: every store can index so much.
+const maxName = 1024
+
+// storable refuses what applications and configurations may give and [Store] does not promise to keep. A store that changed a subject
+// would not find it again when it is to be revoked.
+func (g *Grant) storable() error {
+	for name, v := range map[string]string{"subject": g.Subject, "client id": g.ClientID, "session id": g.SessionID} {
+		if len(v) > maxName {
+			return fmt.Errorf("authserver: the %s has more than %d bytes", name, maxName)
+		}
+	}
+	all := slices.Concat([]string{g.Subject, g.ClientID, g.SessionID, g.RedirectURI, g.Challenge, g.ACR}, g.AMR, g.Scopes, g.Resources)
+	for _, v := range all {
+		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			return errors.New("authserver: the subject, or something else that is to be stored, is not UTF-8 without U+0000")
+		}
+	}
+	return nil
 }
 
 // Expired tells whether the grant has run out at now.
@@ -53,8 +83,8 @@ func (g *Grant) Expired(now time.Time) bool {
 // Active tells whether the grant is neither revoked nor expired.
 func (g *Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && !g.Expired(now) }
 
-// DisposableAt returns when the row can be deleted if nothing happens to it: when it is over, and every access token that was issued
-// under it as well. Until then introspection and a list of revoked sessions still need it.
+// DisposableAt returns when the row can be deleted if nothing happens to it: when it is over, and no API accepts an access token any
+// more that was issued under it. Until then introspection and [Store.Revoked] need it.
 func (g *Grant) DisposableAt() time.Time {
 	end := earlier(g.ExpiresAt, g.IdleExpiresAt)
 	if !g.RevokedAt.IsZero() {
@@ -72,14 +102,15 @@ func (g *Grant) Advance(s Step) error {
 		return ErrConflict
 	}
 	if s.To != s.From {
+		past := g.History
 		if s.To != s.From+1 { // generations were skipped: when they were superseded is not known
-			g.History = nil
+			past = nil
+		}
+		if extra := len(past) + 1 - HistoryLength; extra > 0 {
+			past = past[extra:]
 		}
 		g.Generation = s.To
-		g.History = append(slices.Clip(g.History), s.Now)
-		if extra := len(g.History) - HistoryLength; extra > 0 {
-			g.History = slices.Clone(g.History[extra:])
-		}
+		g.History = append(append(make([]time.Time, 0, len(past)+1), past...), s.Now) // copies of the row keep theirs
 		g.Replays = 0
 	}
 	if s.Replay {
@@ -92,6 +123,16 @@ func (g *Grant) Advance(s Step) error {
 		g.AccessExpiresAt = s.AccessExpiresAt
 	}
 	return nil
+}
+
+// revocation is the entry of a revoked grant in [Store.Revoked].
+func (g *Grant) revocation() Revocation {
+	return Revocation{ID: g.ID, At: g.RevokedAt, AccessExpiresAt: g.AccessExpiresAt}
+}
+
+// compare says which comes first in [Store.Revoked].
+func (r Revocation) compare(other Revocation) int {
+	return cmp.Or(r.At.Compare(other.At), strings.Compare(r.ID, other.ID))
 }
 
 // clone returns a copy that shares nothing with g.

@@ -34,10 +34,10 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 	if errors.Is(err, middleware.ErrKeysUnavailable) {
 		return nil, unavailable(err)
 	}
-	if err != nil || access.ClientID != c.ID && len(intersect(access.Audience, c.Serves)) == 0 {
+	if err != nil || access.ClientID() != c.ID && !overlap(access.Audience(), c.Serves) {
 		return nil, nil
 	}
-	if err := s.standing(ctx, access.ID); errors.Is(err, errTokenOver) {
+	if err := s.standing(ctx, access.ID()); errors.Is(err, errTokenOver) {
 		return nil, nil
 	} else if err != nil {
 		return nil, unavailable(err)

@@ -5,12 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // issue is what sign turns into tokens; everything in it has been checked.
@@ -26,6 +23,10 @@ type issue struct {
 	// generation of the refresh token that comes with it
 	generation uint32
 }
+
+// clockSkew is how long after its exp an API may still accept an access token: package middleware allows a minute by default, ASP.NET
+// five. Until then a row has to say that its grant was revoked, and the key that signed has to be published.
+const clockSkew = 5 * time.Minute
 
 // Names that the server sets itself.
 var (
@@ -50,75 +51,66 @@ func (s *Server) activeUser(ctx context.Context, subject string) (*User, *oauthE
 	return u, nil
 }
 
-// sign makes the access token and, when the grant has openid, the ID token. It writes nothing. until is when the access token ends.
+// sign makes the access token and, when the grant has openid, the ID token. It writes nothing. until is the access token's exp.
 func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Time, refusal *oauthError) {
 	audience, tokenScopes := s.target(in.scopes, in.resources)
-	i := &Issuance{GrantType: in.grantType, Client: in.client, User: in.user, Scopes: slices.Clone(tokenScopes), Audience: slices.Clone(audience),
-		AccessClaims: map[string]any{}, IDClaims: map[string]any{}, Response: map[string]any{}}
-	if in.user != nil {
-		i.IDClaims = userClaims(in.user, in.grant.Scopes)
-	}
-	if s.cfg.BeforeIssue != nil {
-		if err := s.cfg.BeforeIssue(ctx, i); errors.Is(err, ErrAccessDenied) {
-			return nil, until, invalidGrant("the application refused")
-		} else if err != nil {
-			return nil, until, unavailable(err)
-		}
-	}
-	if err := errors.Join(reserved(i.AccessClaims, reservedAccess), reserved(i.IDClaims, reservedID),
-		reserved(i.Response, reservedAnswer)); err != nil {
-		return nil, until, &oauthError{status: 500, code: "server_error", description: "the server is misconfigured", cause: err}
+	more, refusal := s.furtherClaims(ctx, in, audience, tokenScopes)
+	if refusal != nil {
+		return nil, until, refusal
 	}
 	now := s.now()
 	life := s.cfg.terms(in.client).access
 	until = time.Unix(now.Unix(), 0).UTC().Add(life)
-	access := jwt.MapClaims{}
-	maps.Copy(access, i.AccessClaims)
-	s.common(access, in, now, until)
-	access["client_id"], access["jti"] = in.client.ID, tokenID(in.grant, in.generation, rand.Text())
-	access["scope"] = strings.Join(tokenScopes, " ")
-	access["aud"] = audience
-	if len(audience) == 1 {
-		access["aud"] = audience[0]
+	scope := strings.Join(tokenScopes, " ")
+	t = &Tokens{TokenType: "Bearer", ExpiresIn: life.Truncate(time.Second), Scope: scope, Extra: more.Response}
+	claims, err := s.accessClaims(in, audience, scope, tokenID(in.grant, in.generation, rand.Text()), now, until, more.AccessClaims)
+	if err == nil {
+		t.AccessToken, err = s.keys.Sign(ctx, "at+jwt", claims)
 	}
-	t = &Tokens{TokenType: "Bearer", ExpiresIn: life.Truncate(time.Second), Scope: strings.Join(tokenScopes, " "), Extra: i.Response}
-	var err error
-	if t.AccessToken, err = s.keys.Sign(ctx, "at+jwt", access); err != nil {
+	if err != nil {
 		return nil, until, unavailable(fmt.Errorf("authserver: signing: %w", err))
 	}
 	if in.user == nil || !slices.Contains(in.grant.Scopes, scopeOpenID) {
 		return t, until, nil
 	}
-	id := jwt.MapClaims{}
-	maps.Copy(id, i.IDClaims)
-	s.common(id, in, now, until)
-	id["aud"] = in.client.ID
-	if in.nonce != "" {
-		id["nonce"] = in.nonce
+	if claims, err = s.idClaims(in, now, until, more.IDClaims); err == nil {
+		t.IDToken, err = s.keys.Sign(ctx, "JWT", claims)
 	}
-	if t.IDToken, err = s.keys.Sign(ctx, "JWT", id); err != nil {
+	if err != nil {
 		return nil, until, unavailable(fmt.Errorf("authserver: signing: %w", err))
 	}
 	return t, until, nil
 }
 
-// common sets the claims that both tokens have.
-func (s *Server) common(claims jwt.MapClaims, in *issue, now, until time.Time) {
-	claims["iss"], claims["sub"] = s.cfg.Issuer, in.subject
-	claims["iat"], claims["exp"] = now.Unix(), until.Unix()
-	if in.grant == nil {
-		return
+// furtherClaims are the user's, and those that BeforeIssue adds.
+func (s *Server) furtherClaims(ctx context.Context, in *issue, audience, scopes []string) (*Issuance, *oauthError) {
+	i := &Issuance{}
+	if in.user != nil {
+		i.IDClaims = userClaims(in.user, in.grant.Scopes)
 	}
-	claims["auth_time"], claims["sid"] = in.grant.AuthTime.Unix(), in.grant.SessionID
-	if in.grant.ACR != "" {
-		claims["acr"] = in.grant.ACR
+	if s.cfg.BeforeIssue != nil {
+		i.GrantType, i.Client, i.User, i.Scopes, i.Audience = in.grantType, in.client, in.user, slices.Clone(scopes), slices.Clone(audience)
+		i.AccessClaims, i.Response = map[string]any{}, map[string]any{}
+		if i.IDClaims == nil {
+			i.IDClaims = map[string]any{}
+		}
+		if err := s.cfg.BeforeIssue(ctx, i); errors.Is(err, ErrAccessDenied) {
+			return nil, invalidGrant("the application refused")
+		} else if err != nil {
+			return nil, unavailable(err)
+		}
 	}
-	if len(in.grant.AMR) > 0 {
-		claims["amr"] = in.grant.AMR
+	if err := errors.Join(reserved(i.AccessClaims, reservedAccess), reserved(i.IDClaims, reservedID),
+		reserved(i.Response, reservedAnswer)); err != nil {
+		return nil, &oauthError{status: 500, code: "server_error", description: "the server is misconfigured", cause: err}
 	}
+	return i, nil
 }
 
 func reserved(claims map[string]any, names []string) error {
+	if len(claims) == 0 {
+		return nil
+	}
 	for _, name := range names {
 		if _, there := claims[name]; there {
 			return fmt.Errorf("authserver: BeforeIssue set %q, which is the server's own", name)

@@ -11,7 +11,8 @@ import (
 // IssueRequest asks [Server.IssueTokens] for tokens.
 type IssueRequest struct {
 	ClientID string
-	Subject  string
+	// Subject names the user: up to 1024 bytes of UTF-8 without U+0000, and so does a SessionID.
+	Subject string
 	// Scopes of the grant; nil: all that the client may have.
 	Scopes []string
 	// AuthTime is when the user proved who they are; zero: now.
@@ -49,14 +50,17 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	}
 	now := s.now()
 	g := s.newGrant(c, &Login{Subject: req.Subject, AuthTime: req.AuthTime, SessionID: req.SessionID}, scopes, nil, now)
+	if err := g.storable(); err != nil {
+		return nil, err
+	}
 	t, until, refusal := s.sign(ctx, &issue{grantType: "issue_tokens", client: c, user: user, grant: &g, subject: g.Subject, scopes: scopes,
 		generation: 1})
 	if refusal != nil {
 		return nil, refused(refusal)
 	}
-	g.Generation, g.AccessExpiresAt = 1, until
+	g.Generation, g.AccessExpiresAt = 1, until.Add(clockSkew)
 	if !g.Refresh {
-		g.IdleExpiresAt = g.AccessExpiresAt
+		g.IdleExpiresAt = until
 	} else if t.RefreshToken, refusal = s.mintRefresh(&g, 1); refusal != nil {
 		return nil, refused(refusal)
 	}

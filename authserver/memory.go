@@ -15,6 +15,8 @@ type MemoryStore struct {
 	mu     sync.RWMutex
 	grants map[string]*Grant
 	once   map[string]time.Time
+	// revoked has what Revoked lists, in its order. Entries that are over go by and by.
+	revoked []Revocation
 }
 
 // NewMemoryStore returns an empty store.
@@ -22,7 +24,10 @@ func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{grants: map[string]*Grant{}, once: map[string]time.Time{}}
 }
 
-var errEmptySelector = errors.New("authserver: an empty selector would match every grant")
+var (
+	errEmptySelector = errors.New("authserver: an empty selector would match every grant")
+	errLongReason    = fmt.Errorf("authserver: the reason has more than %d bytes", ReasonLength)
+)
 
 // Create adds a grant. See [Store].
 func (m *MemoryStore) Create(ctx context.Context, g Grant) error {
@@ -36,6 +41,9 @@ func (m *MemoryStore) Create(ctx context.Context, g Grant) error {
 	}
 	g = g.clone()
 	m.grants[g.ID] = &g
+	if !g.RevokedAt.IsZero() {
+		m.list(g.revocation())
+	}
 	return nil
 }
 
@@ -98,16 +106,54 @@ func (m *MemoryStore) Revoke(ctx context.Context, sel Selector, reason string, n
 	if sel.IsZero() {
 		return 0, errEmptySelector
 	}
+	if len(reason) > ReasonLength {
+		return 0, errLongReason
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := 0
+	var done []Revocation
 	for _, g := range m.selected(sel) {
 		if g.RevokedAt.IsZero() {
 			g.RevokedAt, g.RevokeReason = now, reason
-			n++
+			done = append(done, g.revocation())
 		}
 	}
-	return n, nil
+	m.list(done...)
+	return len(done), nil
+}
+
+// list adds revocations to those that Revoked lists; m.mu is held. Nothing changes in a row that is revoked, so a copy stays right.
+func (m *MemoryStore) list(more ...Revocation) {
+	if len(more) == 1 { // at the end, as a rule
+		at, _ := slices.BinarySearchFunc(m.revoked, more[0], Revocation.compare)
+		m.revoked = slices.Insert(m.revoked, at, more[0])
+		return
+	}
+	m.revoked = append(m.revoked, more...)
+	slices.SortFunc(m.revoked, Revocation.compare)
+}
+
+// Revoked lists revocations. See [Store].
+func (m *MemoryStore) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) ([]Revocation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	begin, found := slices.BinarySearchFunc(m.revoked, Revocation{ID: after, At: since}, Revocation.compare)
+	if found {
+		begin++
+	}
+	var out []Revocation
+	for _, r := range m.revoked[begin:] {
+		if limit > 0 && len(out) == limit {
+			break
+		}
+		if now.Before(r.AccessExpiresAt) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }
 
 // selected returns the rows that match; m.mu is held.
@@ -166,5 +212,10 @@ func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int,
 			n++
 		}
 	}
+	over := 0
+	for over < len(m.revoked) && !now.Before(m.revoked[over].AccessExpiresAt) {
+		over++
+	}
+	m.revoked = m.revoked[over:]
 	return n, ctx.Err()
 }

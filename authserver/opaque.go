@@ -6,7 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // A refresh token or code is its prefix and base64url of
@@ -20,17 +23,19 @@ const (
 	grantIDSize   = 16
 	saltSize      = 16
 	opaqueSize    = 1 + 1 + grantIDSize + 4 + sha256.Size
+	encodedSize   = (opaqueSize*8 + 5) / 6
 )
 
 // opaqueKind keeps codes and refresh tokens apart: neither verifies as the other.
 type opaqueKind struct {
 	prefix, label string
 	forged        string // the event that tells of one that the server did not make
+	invalid       string // the answer to one that is not good
 }
 
 var (
-	refreshToken = opaqueKind{"rt1_", "rt/v1", "refresh.forged"}
-	codeToken    = opaqueKind{"ac1_", "ac/v1", "code.forged"}
+	refreshToken = opaqueKind{"rt1_", "rt/v1", "refresh.forged", "the refresh token is not valid"}
+	codeToken    = opaqueKind{"ac1_", "ac/v1", "code.forged", "the code is not valid"}
 )
 
 // opaque is a token taken apart; nothing of it is authenticated before keyring.verify.
@@ -46,11 +51,13 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 // parse takes a token apart. Every token has exactly one spelling: the encoding is strict and the length fixed.
 func (k opaqueKind) parse(token string) (o opaque, ok bool) {
 	enc, ok := strings.CutPrefix(token, k.prefix)
-	if !ok || len(enc) != base64.RawURLEncoding.EncodedLen(opaqueSize) || strings.ContainsAny(enc, "\r\n") {
+	if !ok || len(enc) != encodedSize || strings.ContainsAny(enc, "\r\n") {
 		return o, false
 	}
-	raw, err := strictBase64.DecodeString(enc)
-	if err != nil || len(raw) != opaqueSize || raw[0] != opaqueVersion {
+	var text [encodedSize]byte // this and raw stay on the stack
+	copy(text[:], enc)
+	var raw [opaqueSize]byte
+	if n, err := strictBase64.Decode(raw[:], text[:]); err != nil || n != opaqueSize || raw[0] != opaqueVersion {
 		return o, false
 	}
 	o.kid = raw[1]
@@ -67,53 +74,62 @@ func (o *opaque) grantID() string { return base64.RawURLEncoding.EncodeToString(
 type keyring []hmacKey
 
 type hmacKey struct {
-	id  byte // the first byte of the key's hash: it stays the same wherever the key stands in the list
-	key []byte
+	id   byte       // the first byte of the key's hash: it stays the same wherever the key stands in the list
+	macs *sync.Pool // of *mac: setting a key up costs more than using it
+}
+
+// mac computes HMACs with one key, one after the other.
+type mac struct {
+	hash  hash.Hash
+	input []byte
 }
 
 func newKeyring(keys [][]byte) keyring {
 	var ring keyring
 	for _, k := range keys {
 		sum := sha256.Sum256(append([]byte("bearergate key id"), k...))
-		ring = append(ring, hmacKey{id: sum[0], key: append([]byte(nil), k...)})
+		key := slices.Clone(k)
+		ring = append(ring, hmacKey{id: sum[0], macs: &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, key)} }}})
 	}
 	return ring
 }
 
 // mint returns the token of the given generation: the same one every time.
 func (r keyring) mint(kind opaqueKind, g *Grant, gen uint32) (string, error) {
-	id, err := strictBase64.DecodeString(g.ID)
+	id, err := strictBase64.AppendDecode(make([]byte, 0, grantIDSize), []byte(g.ID))
 	if err != nil || len(id) != grantIDSize {
 		return "", errBadGrantID
 	}
-	raw := make([]byte, 0, opaqueSize)
-	raw = append(raw, opaqueVersion, r[0].id)
+	raw := append(make([]byte, 0, opaqueSize), opaqueVersion, r[0].id)
 	raw = append(raw, id...)
 	raw = binary.BigEndian.AppendUint32(raw, gen)
-	raw = append(raw, r[0].sum(kind, id, gen, g)...)
-	return kind.prefix + base64.RawURLEncoding.EncodeToString(raw), nil
+	raw = r[0].appendSum(raw, kind, id, gen, g)
+	text := append(make([]byte, 0, len(refreshToken.prefix)+encodedSize), kind.prefix...)
+	return string(base64.RawURLEncoding.AppendEncode(text, raw)), nil
 }
 
 // verify tells whether one of the keys made o for the row g.
 func (r keyring) verify(kind opaqueKind, o *opaque, g *Grant) bool {
 	ok := false
+	var sum [sha256.Size]byte
 	for _, k := range r {
-		if k.id == o.kid && hmac.Equal(o.mac[:], k.sum(kind, o.id[:], o.gen, g)) {
+		if k.id == o.kid && hmac.Equal(o.mac[:], k.appendSum(sum[:0], kind, o.id[:], o.gen, g)) {
 			ok = true
 		}
 	}
 	return ok
 }
 
-// sum is the MAC. All parts but the last have a fixed length, so no two inputs run together.
-func (k hmacKey) sum(kind opaqueKind, id []byte, gen uint32, g *Grant) []byte {
-	m := hmac.New(sha256.New, k.key)
-	m.Write([]byte(kind.label))
-	m.Write(id)
-	m.Write(binary.BigEndian.AppendUint32(nil, gen))
-	m.Write(g.Salt)
-	m.Write([]byte(g.ClientID))
-	return m.Sum(nil)
+// appendSum appends the MAC to dst. All parts but the last have a fixed length, so no two inputs run together.
+func (k hmacKey) appendSum(dst []byte, kind opaqueKind, id []byte, gen uint32, g *Grant) []byte {
+	m := k.macs.Get().(*mac) // the pool holds nothing else
+	defer k.macs.Put(m)
+	m.input = append(append(m.input[:0], kind.label...), id...)
+	m.input = binary.BigEndian.AppendUint32(m.input, gen)
+	m.input = append(append(m.input, g.Salt...), g.ClientID...)
+	m.hash.Reset()
+	m.hash.Write(m.input)
+	return m.hash.Sum(dst)
 }
 
 // newGrantID returns a fresh id and salt.

@@ -57,7 +57,7 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	if refusal != nil {
 		return nil, refusal
 	}
-	switch r.class() { // no use in signing anything
+	switch r.class(r.at) { // no use in signing anything
 	case refreshSpent:
 		return nil, r.reuse(ctx)
 	case refreshInGrace:
@@ -100,8 +100,8 @@ func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refr
 	if !c.offline() {
 		return nil, invalidGrant("the client may not have refresh tokens any more")
 	}
-	r := &refresh{Server: s, terms: s.cfg.terms(c), token: token, gen: o.gen, grant: g}
-	if class := r.class(); class == refreshOver {
+	r := &refresh{Server: s, terms: s.cfg.terms(c), token: token, gen: o.gen, at: s.now(), grant: g}
+	if r.class(r.at) == refreshOver {
 		return nil, invalidGrant("the refresh token has expired or was revoked")
 	}
 	return r, nil
@@ -113,18 +113,21 @@ type refresh struct {
 	terms terms
 	token string
 	gen   uint32
-	grant Grant // as last read
+	at    time.Time // when it came
+	grant Grant     // as last read
 
 	issue  *issue // what tokens was signed from
 	tokens *Tokens
 }
 
-func (r *refresh) class() refreshClass { return r.grant.classify(r.gen, r.now(), r.terms.grace) }
+func (r *refresh) class(now time.Time) refreshClass {
+	return r.grant.classify(r.gen, now, r.terms.grace)
+}
 
 // next is the generation that the answer will have, if nobody gets in between.
 func (r *refresh) next() uint32 {
-	switch class := r.class(); {
-	case class == refreshCurrent && r.due(r.now()), class == refreshFuture && r.gen != math.MaxUint32:
+	switch class := r.class(r.at); {
+	case class == refreshCurrent && r.due(r.at), class == refreshFuture && r.gen != math.MaxUint32:
 		return r.gen + 1
 	case class == refreshCurrent:
 		return r.gen
@@ -156,9 +159,9 @@ func (r *refresh) tooMany(ctx context.Context) *oauthError {
 func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthError) {
 	for range refreshAttempts {
 		now := r.now()
-		step := Step{ID: r.grant.ID, From: r.grant.Generation, To: r.grant.Generation, Now: now, AccessExpiresAt: until}
+		step := Step{ID: r.grant.ID, From: r.grant.Generation, To: r.grant.Generation, Now: now}
 		kind := ""
-		switch r.class() {
+		switch r.class(now) {
 		case refreshCurrent:
 			step.IdleExpiresAt = earlier(now.Add(r.terms.idle), r.grant.ExpiresAt)
 			kind = "refresh.reissued"
@@ -189,9 +192,10 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 		if refusal != nil {
 			return "", refusal
 		}
-		if refusal := r.renumber(ctx, step.To, &step.AccessExpiresAt); refusal != nil {
+		if refusal := r.renumber(ctx, step.To, &until); refusal != nil {
 			return "", refusal
 		}
+		step.AccessExpiresAt = until.Add(clockSkew)
 		err := r.cfg.Store.Advance(ctx, step)
 		if err == nil {
 			if step.Replay {
@@ -242,7 +246,7 @@ func (r *refresh) answer(gen uint32) (string, *oauthError) {
 
 // reuse ends the family: a token that was superseded longer ago than the grace has come, so there are two holders.
 func (r *refresh) reuse(ctx context.Context) *oauthError {
-	n, err := r.cfg.Store.Revoke(ctx, Selector{ID: r.grant.ID}, "reuse", r.now())
+	n, err := r.end(ctx, Selector{ID: r.grant.ID}, "reuse")
 	if err != nil {
 		return unavailable(err)
 	}

@@ -18,8 +18,8 @@ func (s *Server) revoke(ctx context.Context, c *Client, p *params) (any, *oauthE
 		if refusal == nil && g.ClientID == c.ID {
 			id = g.ID
 		}
-	} else if access, err := s.bearer.Validator().Validate(ctx, token); err == nil && access.ClientID == c.ID {
-		id, _ = grantOf(access.ID)
+	} else if access, err := s.bearer.Validator().Validate(ctx, token); err == nil && access.ClientID() == c.ID {
+		id, _ = grantOf(access.ID())
 	}
 	if id == "" {
 		return nil, nil

@@ -49,6 +49,11 @@ func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return !slices.Contains(b, x) })
 }
 
+// overlap tells whether a and b have an element in common.
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
+}
+
 // checkResources checks a resource parameter (RFC 8707): every value is a resource that is known and at which the given scopes
 // mean something.
 func (s *Server) checkResources(resources, scopes []string) *oauthError {
@@ -57,7 +62,7 @@ func (s *Server) checkResources(resources, scopes []string) *oauthError {
 		if !known {
 			return invalidTarget("the resource is unknown")
 		}
-		if len(intersect(scopes, own)) == 0 {
+		if !overlap(scopes, own) {
 			return invalidTarget("no scope of the resource is granted")
 		}
 	}
@@ -76,7 +81,7 @@ func (s *Server) target(scopes, resources []string) (audience, tokenScopes []str
 		return audience, intersect(scopes, own)
 	}
 	for res, own := range s.cfg.Resources {
-		if len(intersect(scopes, own)) > 0 {
+		if overlap(scopes, own) {
 			audience = append(audience, res)
 		}
 	}
@@ -87,12 +92,17 @@ func (s *Server) target(scopes, resources []string) (audience, tokenScopes []str
 	return audience, scopes
 }
 
-// userClaims picks the claims of the user that the scopes give.
-func userClaims(u *User, scopes []string) map[string]any {
-	claims := map[string]any{}
+// userClaims picks the claims of the user that the scopes give; nil if that is none.
+func userClaims(u *User, scopes []string) (claims map[string]any) {
+	if len(u.Claims) == 0 {
+		return nil
+	}
 	for _, scope := range scopes {
 		for _, name := range identityScopes[scope] {
 			if v, ok := u.Claims[name]; ok {
+				if claims == nil {
+					claims = map[string]any{}
+				}
 				claims[name] = v
 			}
 		}

@@ -24,6 +24,7 @@ const (
 	pathRefreshJSON  = "/auth/refreshtoken"
 	pathRevoke       = "/revoke"
 	pathIntrospect   = "/introspect"
+	pathRevoked      = "/revoked"
 	pathUserInfo     = "/userinfo"
 	pathEndSession   = "/end_session"
 	pathKeys         = "/.well-known/jwks.json"
@@ -88,7 +89,7 @@ func New(cfg *Config) (*Server, error) {
 	}
 	s.throttle = newThrottle()
 	if s.keys == nil {
-		s.keys, err = jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: s.longestAccess() + 5*time.Minute, Now: cfg.Now, Logger: cfg.Logger})
+		s.keys, err = jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: s.longestAccess() + clockSkew, Now: cfg.Now, Logger: cfg.Logger})
 		if err != nil {
 			return nil, fmt.Errorf("authserver: signing keys: %w", err)
 		}
@@ -118,6 +119,7 @@ func (s *Server) route() {
 	handle(pathRefreshJSON, s.crossOrigin(s.refreshJSON))
 	handle(pathRevoke, s.crossOrigin(s.forClients(s.revoke)))
 	handle(pathIntrospect, s.forClients(s.introspect))
+	handle(pathRevoked, s.revoked)
 	handle(pathUserInfo, s.crossOrigin(s.userInfo))
 	handle(pathEndSession, s.endSession)
 	handle(pathKeys, s.keys.ServeHTTP)
@@ -141,7 +143,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	h.ServeHTTP(w, r.WithContext(withRemote(r)))
+	if s.heard() { // a copy of the request for every request otherwise
+		r = r.WithContext(withRemote(r))
+	}
+	h.ServeHTTP(w, r)
 }
 
 // url is the address of an endpoint.
@@ -160,9 +165,13 @@ func (s *Server) Ready(ctx context.Context) error {
 }
 
 // Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
-// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked. It returns how many grants it ended.
+// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked, or where an API reads the list of
+// revoked sessions, see the package documentation. It returns how many grants it ended. Of a reason it keeps [ReasonLength] bytes.
+//
+// It goes on as long as the store gets on with it and ctx lasts: all sessions of a large client take minutes. After an error some of them
+// may have ended, and the same call again does the rest.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
-	n, err := s.cfg.Store.Revoke(ctx, sel, reason, s.now())
+	n, err := s.end(ctx, sel, reason)
 	if err != nil {
 		return n, fmt.Errorf("authserver: revoke: %w", err)
 	}
@@ -170,4 +179,26 @@ func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, 
 		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
 	}
 	return n, nil
+}
+
+// end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the list of revoked sessions
+// allow for gets a later one.
+func (s *Server) end(ctx context.Context, sel Selector, reason string) (total int, err error) {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, revokeTime)
+		n, err := s.cfg.Store.Revoke(attempt, sel, cutReason(reason), s.now())
+		cancel()
+		if total += n; err == nil || n == 0 || ctx.Err() != nil {
+			return total, err
+		}
+	}
+}
+
+// cutReason leaves of a reason what [Store.Revoke] takes: no revocation may fail because of it.
+func cutReason(reason string) string {
+	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, ""), "\x00", "")
+	if len(reason) <= ReasonLength {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:ReasonLength], "")
 }

@@ -22,6 +22,9 @@ var (
 // [ErrNotFound] nothing has happened. All methods may be called concurrently. Time is always an argument, never the
 // store's own clock, and is in UTC and whole milliseconds.
 //
+// Strings are valid UTF-8, and may have every other character than U+0000; a nonce, which a client chooses, has that too. Ids, subjects,
+// client ids and session ids have up to 1024 bytes, keys for Once any number. What goes beyond may be refused with an error.
+//
 // The executable form of this contract is package storetest.
 type Store interface {
 	// Create adds a grant. ErrConflict: the id is taken.
@@ -41,8 +44,18 @@ type Store interface {
 	Grants(ctx context.Context, sel Selector, now time.Time, limit int) ([]Grant, error)
 
 	// Revoke marks every matching grant that is not revoked yet and returns how many those were. An empty selector is an
-	// error, not everything.
+	// error, not everything. A reason of more than [ReasonLength] bytes is one too, and nothing is revoked.
+	// Of several grants each is revoked atomically: after an error some may be, the number that it returns and perhaps more, and
+	// the same call again does the rest.
 	Revoke(ctx context.Context, sel Selector, reason string, now time.Time) (int, error)
+
+	// Revoked lists the revocations that APIs need to know at now: of grants that are revoked and of whose access tokens one may still
+	// be accepted, that is, whose AccessExpiresAt is later. They are ordered by RevokedAt and then by ID, byte by byte, and begin
+	// after the position (since, after); with after "" those at since are in. It returns up to limit; 0: all.
+	//
+	// A Revoke has the time that it was given when it began, and is seen here when it is done. So one of another process may show up
+	// behind a position that a reader has passed: whoever reads on begins by so much earlier.
+	Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) ([]Revocation, error)
 
 	// Once remembers key until the given time. ErrConflict: it is remembered already. It keeps client assertions from
 	// being used twice.
@@ -64,10 +77,19 @@ type Step struct {
 	Now time.Time
 	// IdleExpiresAt is set unless it is zero.
 	IdleExpiresAt time.Time
-	// AccessExpiresAt is set if it is later than the row's.
+	// AccessExpiresAt is set if it is later than the row's. It is the exp of the access token that is issued, and five minutes for
+	// APIs whose clocks differ.
 	AccessExpiresAt time.Time
 	// Replay adds one to Replays.
 	Replay bool
+}
+
+// Revocation is an entry of [Store.Revoked]: which grant was revoked, when, and until when one of its access tokens may be accepted
+// by an API that does not know of it.
+type Revocation struct {
+	ID              string
+	At              time.Time
+	AccessExpiresAt time.Time
 }
 
 // Selector picks grants: all fields that are not empty must match.

@@ -47,20 +47,24 @@ func (s *Server) token(ctx context.Context, c *Client, p *params) (any, *oauthEr
 }
 
 func (s *Server) grant(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
-	grants := map[string]func(context.Context, *Client, *params) (*Tokens, *oauthError){
-		grantCode: s.grantCode, grantRefresh: s.grantRefresh, grantCredentials: s.grantCredentials,
-	}
 	name := p.get("grant_type")
-	run, known := grants[name]
-	switch {
-	case name == "":
+	var run func(*Server, context.Context, *Client, *params) (*Tokens, *oauthError)
+	switch name {
+	case "":
 		return nil, invalidRequest("grant_type is missing")
-	case !known:
+	case grantCode:
+		run = (*Server).grantCode
+	case grantRefresh:
+		run = (*Server).grantRefresh
+	case grantCredentials:
+		run = (*Server).grantCredentials
+	default:
 		return nil, badRequest("unsupported_grant_type", "the grant type is not supported")
-	case !c.allows(name):
+	}
+	if !c.allows(name) {
 		return nil, badRequest("unauthorized_client", "the client may not use this grant type")
 	}
-	return run(ctx, c, p)
+	return run(s, ctx, c, p)
 }
 
 // refreshJSON is the refresh grant with a JSON body. A public client need not name itself: the refresh token says who it is.
@@ -117,24 +121,20 @@ func (s *Server) publicClientOf(ctx context.Context, p *params) (*Client, *oauth
 // presented takes a token apart, loads its row and checks that the server made the token. What fails here has no effect on any
 // grant, whoever sends it.
 func (s *Server) presented(ctx context.Context, kind opaqueKind, token string) (opaque, Grant, *oauthError) {
-	refusal := invalidGrant("the refresh token is not valid")
-	if kind == codeToken {
-		refusal = invalidGrant("the code is not valid")
-	}
 	o, ok := kind.parse(token)
 	if !ok {
-		return o, Grant{}, refusal
+		return o, Grant{}, invalidGrant(kind.invalid)
 	}
 	g, err := s.cfg.Store.Grant(ctx, o.grantID())
 	if errors.Is(err, ErrNotFound) {
-		return o, Grant{}, refusal
+		return o, Grant{}, invalidGrant(kind.invalid)
 	}
 	if err != nil {
 		return o, Grant{}, unavailable(err)
 	}
 	if !s.ring.verify(kind, &o, &g) {
 		s.event(ctx, Event{Kind: kind.forged, ClientID: g.ClientID, GrantID: g.ID, Generation: o.gen, Current: g.Generation})
-		return o, Grant{}, refusal
+		return o, Grant{}, invalidGrant(kind.invalid)
 	}
 	return o, g, nil
 }

@@ -3,6 +3,7 @@ package authserver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/bearergate/bearergate/middleware"
@@ -44,18 +45,18 @@ func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	if c, err := s.client(r.Context(), token.ClientID); err == nil {
+	if c, err := s.client(r.Context(), token.ClientID()); err == nil {
 		s.originAllowed(w, r, c)
 	}
 	gone := errors.Join(middleware.ErrInvalidToken, errTokenOver)
-	if err := s.standing(r.Context(), token.ID); errors.Is(err, errTokenOver) { // the row is near, so it stops to work here at once
+	if err := s.standing(r.Context(), token.ID()); errors.Is(err, errTokenOver) { // the row is near, so it stops to work here at once
 		s.bearer.Deny(w, r, gone)
 		return
 	} else if err != nil {
 		s.refuse(w, r, unavailable(err))
 		return
 	}
-	user, refusal := s.activeUser(r.Context(), token.Subject)
+	user, refusal := s.activeUser(r.Context(), token.Subject())
 	if refusal != nil && refusal.status >= 500 {
 		s.refuse(w, r, refusal)
 		return
@@ -64,7 +65,8 @@ func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.bearer.Deny(w, r, gone)
 		return
 	}
-	claims := userClaims(user, token.Scopes)
-	claims["sub"] = token.Subject
+	claims := map[string]any{}
+	maps.Copy(claims, userClaims(user, token.Scopes()))
+	claims["sub"] = token.Subject()
 	writeJSON(w, http.StatusOK, claims)
 }

@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -151,8 +152,11 @@ func (c *Config) checkClient(cl *Client) []error {
 			add("jwks: %w", err)
 		}
 	}
-	if len(cl.Grants) == 0 {
-		add("there is no grant")
+	if len(cl.Grants) == 0 && len(cl.Serves) == 0 {
+		add("there is no grant, and no resource that it serves")
+	}
+	if len(cl.Serves) > 0 && cl.public() {
+		add("a client that serves a resource needs a secret or keys")
 	}
 	for _, g := range cl.Grants {
 		if !slices.Contains([]string{grantCode, grantRefresh, grantCredentials}, g) {
@@ -242,13 +246,9 @@ type terms struct {
 
 func (c *Config) terms(cl *Client) terms {
 	t := terms{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
-	for dst, own := range map[*time.Duration]time.Duration{
-		&t.access: cl.AccessTokenLifetime, &t.refresh: cl.RefreshTokenLifetime, &t.idle: cl.RefreshIdleLifetime,
-	} {
-		if own != 0 {
-			*dst = own
-		}
-	}
+	t.access = cmp.Or(cl.AccessTokenLifetime, t.access)
+	t.refresh = cmp.Or(cl.RefreshTokenLifetime, t.refresh)
+	t.idle = cmp.Or(cl.RefreshIdleLifetime, t.idle)
 	if cl.RefreshGrace != nil {
 		t.grace = *cl.RefreshGrace
 	}

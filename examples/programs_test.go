@@ -135,10 +135,12 @@ func TestHelpListsTheFlagsWithTheirDefaults(t *testing.T) {
 		"api1": {
 			"addr": `"127.0.0.1:5001"`, "issuer": `"http://127.0.0.1:5000"`, "audience": `"api1"`, "skew": "1m0s", "require-exp": "true",
 			"required-scope": "", "algs": "", "types": "", "profile": "", "realm": `"api1"`, "cors-origin": "",
+			"drain": "", "denylist": "", "denylist-client": `"api1"`, "when-stale": `"refuse"`,
 		},
 		"authserver": {
 			"addr": `"127.0.0.1:5000"`, "issuer": `"http://127.0.0.1:5000"`, "data": "", "access-token-lifetime": "1m0s",
 			"refresh-token-lifetime": "720h0m0s", "refresh-grace": "10s", "alg": `"ES256"`, "key-rotation": "24h0m0s", "config": "",
+			"drain": "",
 		},
 		"webclient": {
 			"addr": `"127.0.0.1:5002"`, "issuer": `"http://127.0.0.1:5000"`, "api": `"http://127.0.0.1:5001"`,
@@ -185,6 +187,10 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"api1", []string{"-cors-origin", "foo"}, 2, "-cors-origin"},
 		{"api1", []string{"-required-scope", `a"b`}, 2, "-required-scope"},
 		{"api1", []string{"-types", ",,"}, 2, "-types"},
+		{"api1", []string{"-drain", "-1s"}, 2, "-drain"},
+		{"api1", []string{"-denylist", "-when-stale", "perhaps"}, 2, "-when-stale"},
+		{"api1", []string{"-denylist", "-skew", "6m"}, 2, "-skew"},
+		{"api1", []string{"-denylist", "-denylist-client", ""}, 2, "-denylist-client"},
 		{"api1", []string{"extra"}, 2, `"extra"`},
 		{"authserver", []string{"-colour"}, 2, "-colour"},
 		{"authserver", []string{"-alg", "HS256"}, 2, "-alg"},
@@ -195,6 +201,7 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"authserver", []string{"-key-rotation", "-1h"}, 2, "-key-rotation"},
 		{"authserver", []string{"-issuer", "http://issuer.example"}, 2, "-issuer"},
 		{"authserver", []string{"-config", "/does/not/exist"}, 2, "-config"},
+		{"authserver", []string{"-drain", "2m"}, 2, "-drain"},
 		{"authserver", []string{"-data", "/dev/null/data"}, 2, "-data"},
 		{"webclient", []string{"-colour"}, 2, "-colour"},
 		{"webclient", []string{"-issuer", "nowhere"}, 2, "-issuer"},
@@ -255,8 +262,65 @@ func TestSignalsEndAProgramCleanly(t *testing.T) {
 	}
 }
 
+// A request that is under way when the signal comes is answered; nothing new is accepted.
+func TestASignalLetsARequestFinish(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "authserver", "-addr", "127.0.0.1:0")
+	addr := strings.TrimPrefix(p.url, "http://")
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	const form = "grant_type=client_credentials&scope=api1"
+	_, err = fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
+		addr, base64.StdEncoding.EncodeToString([]byte("worker:worker+secret")), len(form))
+	require.NoError(t, err)
+	answers := bufio.NewReader(conn)
+	line, err := answers.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 100 Continue\r\n", line, "the server waits for the body")
+	_, err = answers.Discard(2)
+	require.NoError(t, err)
+
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}, 3*time.Second, 20*time.Millisecond, "nothing new is accepted")
+	_, err = io.WriteString(conn, form)
+	require.NoError(t, err)
+	response, err := http.ReadResponse(answers, nil)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, response.StatusCode, string(body))
+	assert.Contains(t, string(body), "access_token")
+	<-p.exited
+	assert.Zero(t, p.cmd.ProcessState.ExitCode())
+	assert.NotRegexp(t, secretsInLogs, p.stderr.String())
+}
+
+// With -denylist Api1 is ready once it has read the list, which takes the right secret; it comes from the environment.
+func TestApi1ReadsTheListOfRevokedSessions(t *testing.T) {
+	server := launch(t, "authserver", "-addr", "127.0.0.1:0")
+	for secret, want := range map[string]int{"": http.StatusOK, "api1 secret": http.StatusOK, "another": http.StatusServiceUnavailable} {
+		t.Setenv("API1_SECRET", secret)
+		api := launch(t, "api1", "-addr", "127.0.0.1:0", "-issuer", server.url, "-denylist")
+		status, body := get(t, api.url+"/readyz") // which waits for it
+		assert.Equal(t, want, status, body)
+		status, _ = get(t, api.url+"/healthz")
+		assert.Equal(t, http.StatusOK, status)
+		assert.Zero(t, api.stop(t, syscall.SIGTERM))
+		assert.NotRegexp(t, secretsInLogs, api.stderr.String())
+		assert.Equal(t, want != http.StatusOK, strings.Contains(api.stderr.String(), "the client may not read the feed"))
+	}
+}
+
 // secretsInLogs are the shapes of what a log must never hold: JWTs, refresh tokens and codes, and the demo's secrets.
-var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|(mvc|worker) secret|code=[A-Za-z0-9_-]{8,}`)
+var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|(mvc|worker|api1) secret|code=[A-Za-z0-9_-]{8,}`)
 
 // The ASP.NET profile answers as Api1 does, to the letter.
 func TestTheASPNETProfileOfApi1(t *testing.T) {

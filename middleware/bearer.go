@@ -103,68 +103,88 @@ func (b *Bearer) Close() error { return b.validator.Close() }
 
 // serve is Handler and Require. rt is nil for Handler.
 func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
-	tok, h, ok := b.admit(w, r, rt)
+	tok, raw, ok := b.admit(w, r, rt)
 	switch {
 	case !ok:
 	case tok == nil:
 		next.ServeHTTP(w, b.anonymous(r))
-	case h == nil: // it is in the context already
+	case raw == "": // it is in the context already
 		next.ServeHTTP(w, r)
 	default:
-		next.ServeHTTP(w, b.pass(r, h))
+		next.ServeHTTP(w, b.pass(r, tok, raw))
 	}
 }
 
 // admit decides whether r is let through, and answers it if it is not. tok is nil for a request that needs no token and has
-// none; h is nil for a token that this Bearer has found in r before.
-func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, h *handed, ok bool) {
+// none; raw is empty for a token that this Bearer has found in r before.
+func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, raw string, ok bool) {
 	cfg := &b.validator.cfg
 	if cfg.AllowPreflight && isPreflight(r) {
-		return nil, nil, true
+		return nil, "", true
 	}
-	tok, h, fromQuery, err := b.check(r, rt)
+	tok, raw, fromQuery, err := b.check(r, rt)
 	switch {
 	case err == nil:
 	case rt == nil && cfg.Optional && err == error(errNoToken): //nolint:errorlint // another Bearer's, wrapped by Check, is not ours
-		return nil, nil, true
+		return nil, "", true
 	default:
 		b.Deny(w, r, err)
-		return nil, nil, false
+		return nil, "", false
 	}
 	if fromQuery {
 		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
 	}
-	return tok, h, true
+	return tok, raw, true
 }
 
-// check finds and judges the token of r, tells the outcome, and returns it.
-func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, h *handed, fromQuery bool, err error) {
+// check finds and judges the token of r, tells the outcome, and returns it. raw is empty if it was judged before.
+func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, raw string, fromQuery bool, err error) {
 	v, ctx := b.validator, r.Context()
-	var c dossier
-	raw, fromQuery, err := b.credentials(r)
+	raw, fromQuery, err = b.credentials(r)
 	// The context may have been lent to another request: what this one carries must be what was judged.
-	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.raw != nil && *j.raw == raw {
-		if rt == nil {
-			return j.token, nil, fromQuery, nil
+	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.raw == raw {
+		if rt != nil {
+			err = b.judgeRoute(ctx, rt, j.token, nil)
 		}
-		if err = rt.judge(j.token, v.now(), v.cfg.ClockSkew); err != nil {
-			v.report(ctx, &c, j.token, err)
-		}
-		return j.token, nil, fromQuery, err
+		return j.token, "", fromQuery, err
 	}
 	if err == nil {
-		h, err = v.judge(ctx, raw, &c)
-		if (err == error(errMalformed) || err == error(errTooLarge)) && !isB64Token(raw) { //nolint:errorlint // they come bare
-			err = errCredentials // whatever has the form of a token has these characters only
+		e := v.recall(ctx, raw)
+		if e != nil && v.silent {
+			if rt != nil {
+				err = b.judgeRoute(ctx, rt, e.token, e.issuer)
+			}
+			return e.token, raw, fromQuery, err
 		}
+		tok, err = b.judge(ctx, raw, e, rt)
+		return tok, raw, fromQuery, err
+	}
+	v.report(ctx, &dossier{}, nil, err)
+	return nil, "", fromQuery, err
+}
+
+// judgeRoute judges tok, which was accepted, for a route, and tells when it is refused.
+func (b *Bearer) judgeRoute(ctx context.Context, rt *route, tok *Token, iss *issuer) error {
+	err := rt.judge(tok, b.validator)
+	if err != nil {
+		b.validator.report(ctx, &dossier{issuer: iss}, tok, err)
+	}
+	return err
+}
+
+// judge judges raw, for which e may be known, and for a route if there is one, and tells the outcome.
+func (b *Bearer) judge(ctx context.Context, raw string, e *verified, rt *route) (*Token, error) {
+	var c dossier
+	tok, err := b.validator.judge(ctx, raw, e, &c)
+	if (err == error(errMalformed) || err == error(errTooLarge)) && !isB64Token(raw) { //nolint:errorlint // they come bare
+		err = errCredentials // whatever has the form of a token has these characters only
 	}
 	if err == nil && rt != nil {
-		err = rt.judge(&h.token, v.now(), v.cfg.ClockSkew)
+		err = rt.judge(tok, b.validator)
 	}
-	v.report(ctx, &c, h.given(), err)
+	b.validator.report(ctx, &c, tok, err)
 	if err != nil {
-		return nil, nil, fromQuery, err
+		return nil, err
 	}
-	h.raw = raw
-	return &h.token, h, fromQuery, nil
+	return tok, nil
 }

@@ -108,7 +108,7 @@ func TestCheck(t *testing.T) {
 	assert.ErrorIs(t, err, middleware.ErrNoToken)
 	tok, err := auth.Check(w.iss.Request("GET", "/"))
 	require.NoError(t, err)
-	assert.Equal(t, "alice", tok.Subject)
+	assert.Equal(t, "alice", tok.Subject())
 	tok, err = auth.Check(w.iss.Request("GET", "/", authtest.Expired))
 	assert.ErrorIs(t, err, middleware.ErrInvalidToken)
 	assert.Nil(t, tok)
@@ -164,7 +164,7 @@ func TestStacked(t *testing.T) {
 func TestNewContextOpensNothing(t *testing.T) {
 	w := newWorld(t)
 	r := httptest.NewRequest("GET", "/", nil)
-	r = r.WithContext(middleware.NewContext(r.Context(), &middleware.Token{Subject: "mallory", Scopes: []string{"a"}}))
+	r = r.WithContext(middleware.NewContext(r.Context(), authtest.NewIssuer(t).Accepted(authtest.Scope("a"))))
 	assert.Equal(t, 401, serve(w.bearer(t).Require("a")(ok), r).Code)
 }
 
@@ -185,7 +185,7 @@ func TestHandlerSees(t *testing.T) {
 			return
 		}
 		assert.NoError(t, err)
-		_, _ = rw.Write([]byte(tok.Subject + " " + claims.Sub + " " + claims.Tenant + " " + r.Context().Value(otherKey{}).(string)))
+		_, _ = rw.Write([]byte(tok.Subject() + " " + claims.Sub + " " + claims.Tenant + " " + r.Context().Value(otherKey{}).(string)))
 	}))
 	r := w.iss.Request("GET", "/", authtest.Claim("tenant", "acme"))
 	r = r.WithContext(context.WithValue(r.Context(), otherKey{}, "kept"))
@@ -268,7 +268,7 @@ func TestHandlerFunc(t *testing.T) {
 	}
 	free, needs := auth.HandlerFunc(note), auth.HandlerFunc(note, "write")
 	assert.Equal(t, 200, serve(free, w.iss.Request("GET", "/")).Code)
-	assert.Equal(t, "alice", got.Subject)
+	assert.Equal(t, "alice", got.Subject())
 	assert.Equal(t, 200, serve(free, httptest.NewRequest("GET", "/", nil)).Code)
 	assert.Nil(t, got)
 	assert.Equal(t, 200, serve(needs, w.iss.Request("GET", "/", authtest.Scope("write"))).Code)

@@ -3,11 +3,12 @@ package middleware
 import (
 	"crypto/sha256"
 	"hash/maphash"
+	"math"
 	"math/bits"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A cache remembers verified tokens, so that a token that is presented again costs no second verification. A refusal is
@@ -18,7 +19,8 @@ import (
 // can aim at a set; the hash never decides. Reading takes no lock. Within its bounds, the places that were not used since
 // the hand of a clock came by are given up first, so that tokens that are seen once don't drive out the others.
 type cache struct {
-	entries, bytes int
+	entries, bytes int // the most; bytes without the table
+	sets           int
 	digests        bool
 	seed           maphash.Seed
 	table          atomic.Pointer[table] // nil until there is something to remember
@@ -46,18 +48,15 @@ func newCache(entries, bytes int, digests bool) *cache {
 	if entries == 0 || bytes == 0 {
 		return nil
 	}
-	return &cache{entries: entries, bytes: bytes, digests: digests, seed: maphash.MakeSeed()}
+	// The table has half as many places again as there may be tokens, since they are not spread evenly.
+	places := min(entries, bytes/leastSize+1)
+	sets := 1 << bits.Len(uint(places*3/2/ways))
+	bytes -= sets * int(unsafe.Sizeof(cacheSet{}))
+	return &cache{entries: entries, bytes: bytes, digests: digests, seed: maphash.MakeSeed(), sets: sets}
 }
 
 // leastSize is no more than the size of any verified token: a table need not have room for more of them than that.
-const leastSize = 512
-
-// newTable has half as many places again as there may be tokens, since they are not spread evenly.
-func (c *cache) newTable() *table {
-	places := min(c.entries, c.bytes/leastSize+1)
-	n := 1 << bits.Len(uint(places*3/2/ways))
-	return &table{sets: make([]cacheSet, n), mask: uint64(n - 1)}
-}
+const leastSize = 384
 
 // place returns the set and the tag of raw. The end of a token is its signature, of which no two are alike.
 func (c *cache) place(t *table, raw string) (*cacheSet, uint32) {
@@ -94,26 +93,33 @@ func (c *cache) find(raw string) *verified {
 // same keyed hash.
 func (c *cache) is(e *verified, raw string) bool {
 	if c.digests {
-		return e.digest == sha256.Sum256(bytesOf(raw))
+		sum := sha256.Sum256(bytesOf(raw))
+		return e.rest == string(sum[:])
 	}
-	return e.raw == raw
+	n := len(e.head.segment)
+	return len(raw) == n+len(e.rest) && raw[n:] == e.rest && raw[:n] == e.head.segment
 }
 
-// put remembers e, whose text is raw, from now on.
-func (c *cache) put(e *verified, raw string, now time.Time) {
+// put remembers e, whose text is raw and which takes cost bytes besides the text, from now on.
+func (c *cache) put(e *verified, raw string, cost int, now time.Time) {
+	var rest []byte
 	if c.digests {
-		e.digest = sha256.Sum256(bytesOf(raw))
+		sum := sha256.Sum256(bytesOf(raw))
+		rest = append(rest, sum[:]...)
 	} else {
-		e.raw = strings.Clone(raw) // or it could keep a whole request alive
+		rest = append(rest, raw[len(e.head.segment):]...) // a copy, or it could keep a whole request alive
 	}
-	if e.cost = e.size(); e.cost > c.bytes {
+	e.rest = stringOf(rest)
+	cost += int(unsafe.Sizeof(*e)) + cap(rest)
+	if cost > min(c.bytes, math.MaxInt32) {
 		return
 	}
+	e.cost = int32(cost) //nolint:gosec // see above
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.table.Load()
 	if t == nil {
-		t = c.newTable()
+		t = &table{sets: make([]cacheSet, c.sets), mask: uint64(c.sets - 1)}
 		c.table.Store(t)
 	}
 	set, tag := c.place(t, raw)
@@ -122,7 +128,7 @@ func (c *cache) put(e *verified, raw string, now time.Time) {
 	set.places[i].Store(e)
 	set.tags[i].Store(tag)
 	c.count++
-	c.size += e.cost
+	c.size += int(e.cost)
 	for c.count > c.entries || c.size > c.bytes {
 		c.advance(t, now)
 	}
@@ -158,9 +164,6 @@ func (c *cache) victim(set *cacheSet, raw string, now time.Time) int {
 	return best
 }
 
-// spent reports whether the token will not be accepted any more.
-func (e *verified) spent(now time.Time) bool { return !now.Before(e.until) || !e.key.Current() }
-
 // advance moves the hand by one place, and gives that place up unless its token was used since the hand came by.
 func (c *cache) advance(t *table, now time.Time) {
 	c.hand = (c.hand + 1) % (len(t.sets) * ways)
@@ -177,6 +180,6 @@ func (c *cache) remove(set *cacheSet, i int) {
 		set.tags[i].Store(0)
 		set.places[i].Store(nil)
 		c.count--
-		c.size -= e.cost
+		c.size -= int(e.cost)
 	}
 }

@@ -245,7 +245,7 @@ func TestCrowd(t *testing.T) {
 				for i := range 600 {
 					n := (i*7 + g*13) % len(raws)
 					tok, err := auth.Validator().Validate(context.Background(), raws[n])
-					if err != nil || tok.Subject != fmt.Sprint(n) {
+					if err != nil || tok.Subject() != fmt.Sprint(n) {
 						t.Errorf("token %d: %v %v", n, tok, err)
 					}
 				}
@@ -267,11 +267,11 @@ func TestWhatIsHandedOut(t *testing.T) {
 	raw := w.iss.Token(authtest.Scope("a", "b"), authtest.Audience("api1", "x"))
 	tok, err := auth.Validator().Validate(t.Context(), raw)
 	require.NoError(t, err)
-	_, _ = append(tok.Scopes, "admin"), append(tok.Audience, "admin")
+	_, _ = append(tok.Scopes(), "admin"), append(tok.Audience(), "admin")
 	again, err := auth.Validator().Validate(t.Context(), raw)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"a", "b"}, again.Scopes[:cap(again.Scopes)])
-	assert.Equal(t, []string{"api1", "x"}, again.Audience[:cap(again.Audience)])
+	assert.Equal(t, []string{"a", "b"}, again.Scopes()[:cap(again.Scopes())])
+	assert.Equal(t, []string{"api1", "x"}, again.Audience()[:cap(again.Audience())])
 
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Authorization", "Bearer "+raw)

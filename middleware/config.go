@@ -40,21 +40,23 @@ type Config struct {
 	//
 	// Only a token that is the same byte for byte, whose key the issuer still publishes, and whose exp, nbf, iat and
 	// MaxTokenAge still hold to the nanosecond is accepted this way; Check is asked every time. Refusals and tokens that
-	// are bound to a key (cnf) are not remembered.
+	// are bound to a key (cnf) are not remembered. When the machine's clock is set, this takes it in a millisecond later.
 	CacheEntries int
 
-	// CacheBytes is the most memory that remembered tokens may take, in bytes, about 2 KB each. NewConfig sets 32 MiB. 0
-	// remembers none.
+	// CacheBytes is the most memory that remembered tokens may take, in bytes, as the heap counts it and with the table that
+	// finds them: less than 2 KB each, for a usual one. NewConfig sets 32 MiB. 0 remembers none.
 	CacheBytes int
 
 	// CacheDigests keeps of remembered tokens their SHA-256 in place of their text, so that a dump of the memory has fewer
-	// tokens in it; the claims are there all the same. It takes half the memory, and half a microsecond a request.
+	// tokens in it; the claims are there all the same. It takes half the memory, and about half a
+	// microsecond a request.
 	CacheDigests bool
 
-	// MaxVerifications is how many signatures are verified at the same time; the others wait for their turn, no longer
-	// than their request lives. It keeps a flood of forged signatures from delaying requests whose tokens are remembered.
-	// NewConfig sets one less than runtime.GOMAXPROCS(0), at least 1, so that one processor is left for everything
-	// else. 0 means no limit.
+	// MaxVerifications is how many tokens' signatures are verified at the same time; the others wait for their turn, no
+	// longer than their request lives, and after each millisecond of signatures that were not right a turn pauses for as
+	// long. It keeps a flood of forged signatures from delaying requests whose tokens are remembered; new tokens wait
+	// behind the forged ones, first come first served. NewConfig sets one less than runtime.GOMAXPROCS(0), at least
+	// 1, so that one processor is left for everything else. 0 means no limit and no pause.
 	MaxVerifications int
 
 	// AllowInsecureHTTP permits issuers and key sets that are reached by plain http on hosts other than loopback.
@@ -64,17 +66,17 @@ type Config struct {
 	// HTTPClient is used for discovery and key sets. Nil means a client with timeouts of its own.
 	HTTPClient *http.Client
 
-	// Now is the clock. Nil means time.Now.
+	// Now is the clock. Nil means that of the machine.
 	Now func() time.Time
 
 	// Logger gets ordinary refusals at level Debug and suspicious ones (a bad signature, an algorithm that is not
 	// allowed, crit) at Warn; never a token. Nil means silence.
 	Logger *slog.Logger
 
-	// Check is asked last, about a token whose signature and claims are in order; revocation belongs here. Nil accepts.
-	// Its error refuses the token: as [ErrInvalidToken] (401), or as the class that the error wraps, for example
-	// [ErrInsufficientScope] (403). An error that wraps [ErrCheckUnavailable] says that it could not decide; then
-	// CheckFailOpen applies.
+	// Check is asked last, about a token whose signature and claims are in order; revocation belongs here, see package
+	// denylist. Nil accepts. Its error refuses the token: as [ErrInvalidToken] (401), or as the class that the error wraps,
+	// for example [ErrInsufficientScope] (403). An error that wraps [ErrCheckUnavailable] says that it could not decide;
+	// then CheckFailOpen applies.
 	Check func(ctx context.Context, tok *Token) error
 
 	// CheckFailOpen says what happens when Check could not decide: false (the default) answers 503, true accepts

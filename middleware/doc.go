@@ -47,13 +47,14 @@
 // # What it costs
 //
 // A new token costs its signature's verification and little more, one that is remembered ([Config.CacheEntries]) next to
-// nothing, and what is refused before step 5 a microsecond or two. Every request gets a [Token] of its own, a copy of what
-// is remembered; [Bearer.HandlerFunc] hands it over without a context. Signatures are verified a few at a time
+// nothing, and what is refused before step 5 a microsecond or two. A [Token] never changes, so that requests share the one
+// that is remembered; [Bearer.HandlerFunc] hands it over without a context. Signatures are verified a few at a time
 // ([Config.MaxVerifications]), so that a flood of forged ones leaves room for requests whose token is known.
 //
 // # Testing
 //
-// Package authtest, beside this one, is an issuer in one line inside your own tests.
+// Package authtest, beside this one, is an issuer in one line inside your own tests. It has accepted Tokens and contexts with
+// them, too, for functions that are given one; a Token can't be made by hand.
 //
 // # Compatibility
 //

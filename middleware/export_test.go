@@ -1,8 +1,10 @@
 package middleware
 
 import (
+	"context"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // What the tests of parts need to see.
@@ -70,19 +72,40 @@ func (v *Validator) CacheState() (count, size, places int) {
 			}
 		}
 	}
-	return v.cache.count, v.cache.size, places
+	return v.cache.count, v.cache.size + v.TableSize(), places
 }
+
+// TableSize is what the table of the cache takes, in bytes.
+func (v *Validator) TableSize() int { return v.cache.sets * int(unsafe.Sizeof(cacheSet{})) }
 
 // OccupyVerifications takes all turns to verify a signature, until leave is called.
 func (v *Validator) OccupyVerifications() (leave func()) {
-	for range cap(v.limit) {
-		v.limit <- struct{}{}
+	for range cap(v.limit.turns) {
+		v.limit.turns <- struct{}{}
 	}
 	return func() {
-		for range cap(v.limit) {
-			v.limit.leave()
+		for range cap(v.limit.turns) {
+			<-v.limit.turns
 		}
 	}
+}
+
+// Verification takes a turn for as long as a verification takes, and returns how long it waited for it.
+func (v *Validator) Verification(takes time.Duration, forged bool) (waited time.Duration) {
+	asked := time.Now()
+	began, _ := v.limit.enter(context.Background())
+	time.Sleep(takes)
+	v.limit.leave(began, forged)
+	return began.Sub(asked)
+}
+
+// Forged is how long forged signatures have taken since the last pause.
+func (v *Validator) Forged() time.Duration { return time.Duration(v.limit.forged.Load()) }
+
+// ReadClock gives v a reading of the machine's clock, and then sets the clock, as it were: the reading is off by as much.
+func (v *Validator) ReadClock(off time.Duration) {
+	now := time.Now()
+	v.clock.last.Store(&reading{at: now, micro: now.Add(off).UnixMicro()})
 }
 
 // Remembers reports whether a token is in the cache.

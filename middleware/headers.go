@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/bearergate/bearergate/jwks"
 )
@@ -28,14 +29,21 @@ func (h *headers) place(segment string) *atomic.Pointer[knownHeader] {
 }
 
 // find returns what segment says, nil if that is not known, or if the key of the token that brought it is gone.
-func (h *headers) find(segment string) *header {
+func (h *headers) find(segment string) *knownHeader {
 	if k := h.place(segment).Load(); k != nil && k.segment == segment && k.key.Current() {
-		return &k.header
+		return k
 	}
 	return nil
 }
 
-// put remembers what segment says, after a token with it was verified.
-func (h *headers) put(segment string, head *header, key *jwks.Key) {
-	h.place(segment).Store(&knownHeader{segment: strings.Clone(segment), header: *head, key: key})
+// put remembers what segment says, after a token with it was verified by key.
+func (h *headers) put(segment string, head *header, key *jwks.Key) *knownHeader {
+	k := &knownHeader{segment: strings.Clone(segment), header: *head, key: key}
+	h.place(segment).Store(k)
+	return k
+}
+
+// size is more than what k takes in memory, in bytes: its strings are parts of the decoded segment, or copies.
+func (k *knownHeader) size() int {
+	return 2*int(unsafe.Sizeof(*k)) + 4*len(k.segment) + 4*len(k.header.media)
 }

@@ -17,19 +17,28 @@ type dossier struct {
 	issuer  *issuer
 	alg     *algorithm
 	skipped error // what Check said when it could not decide and CheckFailOpen let the token pass
+	cost    int   // what remembering it takes in memory, in bytes
 }
 
-// judge is the one way through the validator. The steps and their order are those of the package documentation. It
-// returns the token together with an error when only the verdict of Check or of a route is against it.
-func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*handed, error) {
-	// 1. Size. 2. The same text was verified before: then it has the form too.
+// recall is step 2: what is known of raw if the same text was verified before and still stands, nil otherwise. What is
+// known has passed step 1, too.
+func (v *Validator) recall(ctx context.Context, raw string) *verified {
+	if e := v.cache.find(raw); e != nil && e.stands(ctx, v) {
+		return e
+	}
+	return nil
+}
+
+// judge is the one way through the validator, with e from recall. The steps and their order are those of the package
+// documentation. It returns the token together with an error when only the verdict of Check or of a route is against it.
+func (v *Validator) judge(ctx context.Context, raw string, e *verified, c *dossier) (*Token, error) {
+	if e != nil {
+		c.issuer = e.issuer
+		return e.token, v.check(ctx, c, e.token)
+	}
+	// 1. Size.
 	if len(raw) > v.cfg.MaxTokenSize {
 		return nil, errTooLarge
-	}
-	if e := v.cache.find(raw); e != nil && e.stands(ctx, v.now()) {
-		c.issuer = e.issuer
-		h := e.hand()
-		return h, v.check(ctx, c, &h.token)
 	}
 	// 1. Form.
 	head, body, seal, ok := split(raw)
@@ -45,7 +54,7 @@ func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*handed,
 		}
 		text = stringOf(buffer)
 	}
-	payload := make([]byte, decodedLen(body))
+	payload := append([]byte{}, make([]byte, decodedLen(body))...) // whose capacity says what it really takes
 	if !decode(payload, body) {
 		return nil, errMalformed
 	}
@@ -61,7 +70,7 @@ func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*handed,
 	}
 	// 3. Header.
 	if known != nil {
-		c.header = *known
+		c.header = known.header
 	} else {
 		if err := c.header.parse(text); err != nil {
 			return nil, err
@@ -83,21 +92,22 @@ func (v *Validator) judge(ctx context.Context, raw string, c *dossier) (*handed,
 	if err != nil {
 		return nil, err
 	}
-	if known == nil {
-		v.headers.put(head, &c.header, key)
+	if known == nil || known.key != key { // another key may have the same kid
+		known = v.headers.put(head, &c.header, key)
+		c.cost += known.size()
 	}
 	// 7. What the profile wants besides.
-	e := &verified{issuer: c.issuer, key: key}
-	if err := c.fill(e); err != nil {
+	tok, err := c.fill(&known.header)
+	if err != nil {
 		return nil, err
 	}
 	if v.cache != nil && c.claims.has&hasCnf == 0 { // what is bound to a key needs its proof with every request
+		e = &verified{head: known, token: tok, issuer: c.issuer}
 		e.bound(&c.claims, c.issuer, v.cfg.ClockSkew)
-		v.cache.put(e, raw, now)
+		v.cache.put(e, raw, c.cost+cap(payload)+tok.size(), now)
 	}
 	// 8. The caller.
-	h := e.hand()
-	return h, v.check(ctx, c, &h.token)
+	return tok, v.check(ctx, c, tok)
 }
 
 // judgeHeader refuses what no issuer may use; judgeClaims asks again, for the one issuer.
@@ -175,24 +185,27 @@ func (v *Validator) judgeSignature(ctx context.Context, c *dossier, input string
 	default:
 		return nil, refuse(verdictKeysUnavailable).because(err)
 	}
-	fits := false
+	var room [maxKeys]*jwks.Key
+	fitting := room[:0]
 	for _, key := range keys[:min(len(keys), maxKeys)] {
-		if !c.alg.fits(key.Public()) {
-			continue
+		if c.alg.fits(key.Public()) {
+			fitting = append(fitting, key)
 		}
-		fits = true
-		if err := v.limit.enter(ctx); err != nil {
-			return nil, refuse(verdictCancelled).because(err)
-		}
-		err := c.alg.verify(input, signature, key.Public())
-		v.limit.leave()
-		if err == nil {
+	}
+	if len(fitting) == 0 {
+		return nil, v.refuseFor(verdictUnfitKey, c.header.kid)
+	}
+	began, err := v.limit.enter(ctx)
+	if err != nil {
+		return nil, refuse(verdictCancelled).because(err)
+	}
+	for _, key := range fitting {
+		if c.alg.verify(input, signature, key.Public()) == nil {
+			v.limit.leave(began, false)
 			return key, nil
 		}
 	}
-	if !fits {
-		return nil, v.refuseFor(verdictUnfitKey, c.header.kid)
-	}
+	v.limit.leave(began, true)
 	return nil, v.refuseFor(verdictSignature, "")
 }
 
@@ -202,13 +215,14 @@ func (v *Validator) check(ctx context.Context, c *dossier, tok *Token) error {
 		return nil
 	}
 	err := v.cfg.Check(ctx, tok)
+	if err == nil {
+		return nil
+	}
 	class := classOf(err)
 	if class == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		class = ErrCheckUnavailable // it ran out of time: that says nothing of the token
 	}
 	switch {
-	case err == nil:
-		return nil
 	case class == ErrCheckUnavailable && v.cfg.CheckFailOpen:
 		c.skipped = err
 		return nil
@@ -234,35 +248,26 @@ func (v *Validator) refuseFor(verdict *verdict, subject string) *refusal {
 }
 
 // fill is step 7: the claims that must be there, and the Token.
-func (c *dossier) fill(e *verified) error {
+func (c *dossier) fill(head *header) (*Token, error) {
 	iss, cl := c.issuer, &c.claims
 	if missing := iss.required &^ cl.has; missing != 0 {
 		for _, name := range claimNames {
 			if claimBits[name]&missing != 0 {
-				return refuse(verdictMissing).about(name)
+				return nil, refuse(verdictMissing).about(name)
 			}
 		}
 	}
 	if iss.Profile == RFC9068 && (cl.sub == "" || cl.clientID == "" || cl.jti == "") {
-		return refuse(verdictMissing).about("sub, client_id or jti")
+		return nil, refuse(verdictMissing).about("sub, client_id or jti")
 	}
 	for _, name := range iss.others {
 		if val, ok := find(cl.text, name); !ok || val.raw == "null" {
-			return refuse(verdictMissing).about(name)
+			return nil, refuse(verdictMissing).about(name)
 		}
 	}
-	e.token = Token{
-		Issuer: cl.iss, Subject: cl.sub, ClientID: cl.clientID, ID: cl.jti,
-		Expiry: cl.expiry, NotBefore: cl.notBefore, IssuedAt: cl.issued, AuthTime: cl.authTime, ACR: cl.acr,
-		Type: c.header.typ, Algorithm: c.header.alg, KeyID: c.header.kid,
-		payload: cl.text,
-	}
-	tok := &e.token
-	if cl.has&hasClientID == 0 {
-		tok.ClientID = cl.azp
-	}
-	tok.Audience = stringsOf(e.audience[:0], cl.aud, false)
-	scopes := e.scopes[:0]
+	var room [12]string
+	names := stringsOf(room[:0], cl.aud, false)
+	audience := len(names)
 	for _, path := range iss.ScopeClaims {
 		var val value
 		switch path {
@@ -273,14 +278,20 @@ func (c *dossier) fill(e *verified) error {
 		default:
 			var ok bool
 			if val, ok = find(cl.text, path); ok && !isStrings(val) {
-				return refuse(verdictClaimType).about(path)
+				return nil, refuse(verdictClaimType).about(path)
 			}
 		}
-		scopes = stringsOf(scopes, val, true)
+		names = stringsOf(names, val, true)
 	}
-	if len(scopes) > 0 {
-		tok.Scopes = slices.Clip(scopes) // who appends to it gets a slice of his own
+	tok := &Token{
+		payload: cl.text, header: head, issuer: iss.Name, subject: cl.sub, clientID: cl.clientID, id: cl.jti, acr: cl.acr,
+		names: slices.Clone(names), audience: int32(audience), //nolint:gosec // no more than the token has characters
 	}
-	tok.Audience = slices.Clip(tok.Audience)
-	return nil
+	if cl.has&hasClientID == 0 {
+		tok.clientID = cl.azp
+	}
+	for which, at := range [...]time.Time{expires: cl.expiry, validFrom: cl.notBefore, issued: cl.issued, authenticated: cl.authTime} {
+		tok.dates.set(which, at) // the zero Time for none
+	}
+	return tok, nil
 }

@@ -101,4 +101,4 @@ var scopePolicies = []policy{
 	{"a scope before step-up", needsThat(middleware.Requirement{Scopes: []string{"a"}, ACR: []string{"gold"}}), mint(), 403, "insufficient_scope", insufficient(noScope, "a")},
 }
 
-func isAlice(tok *middleware.Token) bool { return tok.Subject == "alice" }
+func isAlice(tok *middleware.Token) bool { return tok.Subject() == "alice" }

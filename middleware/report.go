@@ -18,7 +18,7 @@ func (v *Validator) report(ctx context.Context, c *dossier, tok *Token, err erro
 	if c.issuer != nil {
 		e.Issuer = c.issuer.Name
 	} else if tok != nil {
-		e.Issuer = tok.Issuer
+		e.Issuer = tok.issuer
 	}
 	if v.cfg.OnEvent != nil {
 		v.cfg.OnEvent(ctx, e)

@@ -2,11 +2,15 @@ package middleware_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -80,7 +84,17 @@ func TestTokenIsSafeToPrint(t *testing.T) {
 	fmt.Fprintln(&out, []any{tok, struct{ T *middleware.Token }{tok}})
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "token", tok, "tokens", []*middleware.Token{tok})
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "token", tok, "tokens", []*middleware.Token{tok})
-	encoded, err := json.Marshal(tok)
+	auth := w.bearer(t)
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+raw)
+	serve(auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		r.Header = nil // which has the token of course
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		fmt.Fprintf(&out, "%v %+v %#v %s %q\n", r.Context(), r.Context(), r.Context(), r.Context(), r.Context())
+		fmt.Fprintf(&out, "%v %+v %#v %s %v %+v %#v\n", ctx, ctx, ctx, ctx, r, r, *r)
+	})), r)
+	encoded, err := json.Marshal([]any{tok})
 	require.NoError(t, err)
 	out.Write(encoded)
 	for _, part := range strings.Split(raw, ".") {
@@ -92,27 +106,49 @@ func TestTokenIsSafeToPrint(t *testing.T) {
 	assert.Equal(t, "none", nobody.LogValue().String())
 }
 
-// A Token made by hand behaves like one that was judged.
-func TestTokenByHand(t *testing.T) {
-	w := newWorld(t)
-	judged, err := w.bearer(t).Validator().Validate(t.Context(), w.iss.Token(authtest.Scope("a", "b"), authtest.Claim("acr", "gold"), authtest.Claim("auth_time", 5)))
-	require.NoError(t, err)
-	hand := &middleware.Token{Issuer: judged.Issuer, Subject: judged.Subject, ClientID: judged.ClientID, ID: judged.ID, Audience: []string{"api1"},
-		Scopes: judged.Scopes, Expiry: judged.Expiry, NotBefore: judged.NotBefore, IssuedAt: judged.IssuedAt, AuthTime: judged.AuthTime, ACR: judged.ACR}
-	var a, b map[string]any
-	require.NoError(t, judged.Decode(&a))
-	require.NoError(t, hand.Decode(&b))
-	a["aud"] = []any{a["aud"]}
-	assert.Equal(t, a, b)
-	assert.True(t, hand.HasScope("a", "b") && hand.HasScope() && !hand.HasScope("a", "c"))
-	assert.True(t, hand.HasAudience("api1") && !hand.HasAudience("api"))
-
-	var wrong struct{ Sub int }
-	assert.ErrorContains(t, judged.Decode(&wrong), "middleware: claims don't fit")
-	ctx := middleware.NewContext(t.Context(), hand)
-	claims, err := middleware.Claims[struct{ Scope string }](ctx)
-	require.NoError(t, err)
-	assert.Equal(t, "a b", claims.Scope)
+// The zero Token says nothing, and opens nothing.
+func TestZeroToken(t *testing.T) {
+	var tok middleware.Token
+	for _, s := range []string{tok.Issuer(), tok.Subject(), tok.ClientID(), tok.ID(), tok.ACR(), tok.Type(), tok.Algorithm(), tok.KeyID()} {
+		assert.Empty(t, s)
+	}
+	for _, at := range []time.Time{tok.Expiry(), tok.NotBefore(), tok.IssuedAt(), tok.AuthTime()} {
+		assert.True(t, at.IsZero())
+	}
+	assert.Nil(t, tok.Audience())
+	assert.Nil(t, tok.Scopes())
+	assert.True(t, tok.HasScope() && !tok.HasScope("a") && !tok.HasAudience(""))
+	var claims map[string]any
+	assert.ErrorContains(t, tok.Decode(&claims), "middleware: claims don't fit")
+	assert.Equal(t, `token of "" from ""`, fmt.Sprint(&tok))
+	assert.NotPanics(t, func() { tok.LogValue() })
 	_, found := middleware.FromContext(middleware.NewContext(t.Context(), nil))
 	assert.False(t, found)
+}
+
+// What the methods say is what the token says.
+func TestTokenSaysWhatWasSigned(t *testing.T) {
+	w := newWorld(t)
+	tok, err := w.bearer(t).Validator().Validate(t.Context(), w.iss.Token(authtest.Scope("a", "b"), authtest.Claim("acr", "gold"),
+		authtest.Claim("auth_time", 5), authtest.Claim("jti", "7"), authtest.Claim("nbf", 6.25)))
+	require.NoError(t, err)
+	now := w.iss.Now()
+	assert.Equal(t, []string{w.iss.Name(), "alice", "client", "7", "gold", "at+jwt", "ES256", w.iss.KeyID()},
+		[]string{tok.Issuer(), tok.Subject(), tok.ClientID(), tok.ID(), tok.ACR(), tok.Type(), tok.Algorithm(), tok.KeyID()})
+	assert.Equal(t, []time.Time{now.Add(5 * time.Minute).UTC(), time.Unix(6, 25e7).UTC(), now.UTC(), time.Unix(5, 0).UTC()},
+		[]time.Time{tok.Expiry(), tok.NotBefore(), tok.IssuedAt(), tok.AuthTime()})
+	assert.Equal(t, []string{"a", "b"}, tok.Scopes())
+	assert.Equal(t, []string{"api1"}, tok.Audience())
+	assert.True(t, tok.HasScope("a", "b") && tok.HasScope() && !tok.HasScope("a", "c"))
+	assert.True(t, tok.HasAudience("api1") && !tok.HasAudience("api"))
+
+	var claims struct {
+		Scope string
+		Nbf   float64
+	}
+	require.NoError(t, tok.Decode(&claims))
+	assert.Equal(t, "a b", claims.Scope)
+	assert.InDelta(t, 6.25, claims.Nbf, 0)
+	var wrong struct{ Sub int }
+	assert.ErrorContains(t, tok.Decode(&wrong), "middleware: claims don't fit")
 }

@@ -54,8 +54,8 @@ func newRoute(req Requirement) *route {
 	return rt
 }
 
-// judge returns why tok does not do for the route at now.
-func (rt *route) judge(tok *Token, now time.Time, skew time.Duration) error {
+// judge returns why tok does not do for the route.
+func (rt *route) judge(tok *Token, v *Validator) error {
 	switch {
 	case len(rt.Audiences) > 0 && !slices.ContainsFunc(rt.Audiences, tok.HasAudience):
 		return rt.refuse(verdictAudience)
@@ -64,9 +64,9 @@ func (rt *route) judge(tok *Token, now time.Time, skew time.Duration) error {
 		return rt.refuse(verdictScope)
 	case rt.Allow != nil && !rt.Allow(tok):
 		return rt.refuse(verdictNotPermitted)
-	case len(rt.ACR) > 0 && !slices.Contains(rt.ACR, tok.ACR):
+	case len(rt.ACR) > 0 && !slices.Contains(rt.ACR, tok.acr):
 		return rt.refuse(verdictACR)
-	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime.IsZero() || now.Sub(tok.AuthTime) > sum(rt.MaxAge, skew)):
+	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime().IsZero() || v.now().Sub(tok.AuthTime()) > sum(rt.MaxAge, v.cfg.ClockSkew)):
 		return rt.refuse(verdictAuthAge)
 	}
 	return nil

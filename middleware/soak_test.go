@@ -79,7 +79,7 @@ func TestSoak(t *testing.T) {
 	present := func(tok *soakToken, epoch int) {
 		requests.Add(1)
 		got, err := v.Validate(context.Background(), tok.raw)
-		if said, should := middleware.Reason(err), want(tok, epoch, cfg.Now()); said != should || err == nil && got.Subject != tok.subject {
+		if said, should := middleware.Reason(err), want(tok, epoch, cfg.Now()); said != should || err == nil && got.Subject() != tok.subject {
 			t.Errorf("%s of epoch %d in epoch %d: %s, not %s", tok.subject, tok.epoch, epoch, said, should)
 		}
 	}

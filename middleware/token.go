@@ -7,38 +7,79 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 )
 
-// A Token is an access token that was accepted. It does not hold the token's text, so that printing, logging or
-// storing it gives nothing away that opens a door.
+// A Token is an access token that was accepted. It comes from a [Validator] or a [Bearer], and never changes: all requests
+// that present the same token share it, and it is safe for concurrent use. Slices that it returns are the caller's own.
 //
-// Each request has a Token of its own, so that changing one changes nothing for others; the goroutines of one request share
-// it. A Token made by hand, for tests with [NewContext], is fine: Decode and [Claims] then see its fields.
+// It does not hold the token's text, so that printing, logging or storing it gives nothing away that opens a door. The zero
+// Token says nothing: its methods return zero values. Tests of handlers, of Check and of Allow get tokens from package
+// authtest.
 type Token struct {
-	Issuer   string   // iss
-	Subject  string   // sub
-	ClientID string   // client_id, else azp
-	ID       string   // jti
-	Audience []string // aud
-	Scopes   []string // the values of the issuer's scope claims, in the token's order
-
-	Expiry    time.Time // exp; zero when the token has none, like the following
-	NotBefore time.Time // nbf
-	IssuedAt  time.Time // iat
-	AuthTime  time.Time // auth_time
-	ACR       string    // acr, the authentication context class
-
-	Type      string // typ of the header, as sent
-	Algorithm string // alg of the header
-	KeyID     string // kid of the header
-
-	payload string // the claims as they were signed
+	payload                            string  // the claims as they were signed; the other strings are parts of it
+	header                             *header // nil in the zero Token
+	issuer, subject, clientID, id, acr string
+	names                              []string // the audience, and then the scopes
+	audience                           int32    // how many of them
+	dates                              dates
 }
+
+// Issuer is iss.
+func (t *Token) Issuer() string { return t.issuer }
+
+// Subject is sub, empty when the token has none.
+func (t *Token) Subject() string { return t.subject }
+
+// ClientID is client_id, or azp where there is no client_id.
+func (t *Token) ClientID() string { return t.clientID }
+
+// ID is jti.
+func (t *Token) ID() string { return t.id }
+
+// Audience is aud, as a copy. [Token.HasAudience] asks without one.
+func (t *Token) Audience() []string { return slices.Clone(t.names[:t.audience]) }
+
+// Scopes are the values of the issuer's scope claims, in the token's order, as a copy. [Token.HasScope] asks without one.
+func (t *Token) Scopes() []string { return slices.Clone(t.scopes()) }
+
+// Expiry is exp in UTC; zero when the token has none.
+func (t *Token) Expiry() time.Time { return t.dates.at(expires) }
+
+// NotBefore is nbf in UTC; zero when the token has none.
+func (t *Token) NotBefore() time.Time { return t.dates.at(validFrom) }
+
+// IssuedAt is iat in UTC; zero when the token has none.
+func (t *Token) IssuedAt() time.Time { return t.dates.at(issued) }
+
+// AuthTime is auth_time in UTC, when the user authenticated; zero when the token has none.
+func (t *Token) AuthTime() time.Time { return t.dates.at(authenticated) }
+
+// ACR is acr, the authentication context class.
+func (t *Token) ACR() string { return t.acr }
+
+// Type is typ of the header, as sent.
+func (t *Token) Type() string { return t.head().typ }
+
+// Algorithm is alg of the header.
+func (t *Token) Algorithm() string { return t.head().alg }
+
+// KeyID is kid of the header.
+func (t *Token) KeyID() string { return t.head().kid }
+
+func (t *Token) head() *header {
+	if t.header == nil {
+		return &header{}
+	}
+	return t.header
+}
+
+func (t *Token) scopes() []string { return t.names[t.audience:] }
 
 // HasScope reports whether the token has every one of the scopes; with none given it reports true.
 func (t *Token) HasScope(scopes ...string) bool {
 	for _, s := range scopes {
-		if !slices.Contains(t.Scopes, s) {
+		if !slices.Contains(t.scopes(), s) {
 			return false
 		}
 	}
@@ -46,19 +87,13 @@ func (t *Token) HasScope(scopes ...string) bool {
 }
 
 // HasAudience reports whether aud contains name, exactly.
-func (t *Token) HasAudience(name string) bool { return slices.Contains(t.Audience, name) }
+func (t *Token) HasAudience(name string) bool { return slices.Contains(t.names[:t.audience], name) }
 
 // Decode stores all claims of the token in v by encoding/json, with its rules: a number becomes a float64 in an any,
-// and a struct's fields match names without regard to case. Its error is encoding/json's, wrapped.
+// and a struct's fields match names without regard to case. Its error is encoding/json's, wrapped; the zero Token has no
+// claims to decode.
 func (t *Token) Decode(v any) error {
-	data := []byte(t.payload)
-	if t.payload == "" {
-		var err error
-		if data, err = json.Marshal(t.claims()); err != nil {
-			return fmt.Errorf("middleware: claims of a token made by hand: %w", err)
-		}
-	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := json.Unmarshal([]byte(t.payload), v); err != nil {
 		return fmt.Errorf("middleware: claims don't fit %T: %w", v, err)
 	}
 	return nil
@@ -69,43 +104,37 @@ func (t *Token) LogValue() slog.Value {
 	if t == nil {
 		return slog.StringValue("none")
 	}
-	attrs := []slog.Attr{slog.String("iss", t.Issuer), slog.String("sub", t.Subject)}
-	if t.ClientID != "" {
-		attrs = append(attrs, slog.String("client_id", t.ClientID))
+	attrs := []slog.Attr{slog.String("iss", t.issuer), slog.String("sub", t.subject)}
+	if t.clientID != "" {
+		attrs = append(attrs, slog.String("client_id", t.clientID))
 	}
-	if t.ID != "" {
-		attrs = append(attrs, slog.String("jti", t.ID))
+	if t.id != "" {
+		attrs = append(attrs, slog.String("jti", t.id))
 	}
-	if !t.Expiry.IsZero() {
-		attrs = append(attrs, slog.Time("exp", t.Expiry))
+	if exp := t.Expiry(); !exp.IsZero() {
+		attrs = append(attrs, slog.Time("exp", exp))
 	}
 	return slog.GroupValue(attrs...)
 }
 
 // String is for printing: the subject and the issuer.
 func (t Token) String() string {
-	return fmt.Sprintf("token of %q from %q", t.Subject, t.Issuer)
+	return fmt.Sprintf("token of %q from %q", t.subject, t.issuer)
 }
 
 // Format prints String for every verb, so that %+v and %#v don't show the claims.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(t.String())) }
 
-// claims are the fields under their names in a token.
-func (t *Token) claims() map[string]any {
-	c := map[string]any{}
-	for name, s := range map[string]string{"iss": t.Issuer, "sub": t.Subject, "client_id": t.ClientID, "jti": t.ID,
-		"acr": t.ACR, "scope": strings.Join(t.Scopes, " ")} {
-		if s != "" {
-			c[name] = s
-		}
+// size is what the token takes in memory without its payload, in bytes: no less than the allocator says.
+func (t *Token) size() int {
+	n := tokenSize + cap(t.names)*int(unsafe.Sizeof(""))
+	if strings.IndexByte(t.payload, '\\') >= 0 {
+		n += 4 * len(t.payload) // strings with escapes are copies, of 16 bytes for each that has 5 characters or more
 	}
-	for name, at := range map[string]time.Time{"exp": t.Expiry, "nbf": t.NotBefore, "iat": t.IssuedAt, "auth_time": t.AuthTime} {
-		if !at.IsZero() {
-			c[name] = at.Unix()
-		}
-	}
-	if len(t.Audience) > 0 {
-		c["aud"] = t.Audience
-	}
-	return c
+	return n
 }
+
+// tokenSize is what the allocator takes for a Token.
+const tokenSize = 192
+
+var _ [tokenSize - unsafe.Sizeof(Token{})]struct{} // it is no more than that

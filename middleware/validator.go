@@ -19,6 +19,8 @@ type Validator struct {
 	headers *headers
 	cache   *cache // nil for none
 	limit   limit
+	clock   *clock // nil when the configuration brings its own
+	silent  bool   // nobody is asked or told about a token that is accepted
 }
 
 // issuer is an Issuer with what is worked out once.
@@ -42,8 +44,12 @@ func NewValidator(cfg *Config) (*Validator, error) {
 	if len(p) > 0 {
 		return nil, errors.Join(p...)
 	}
+	if cfg.Now == nil {
+		v.clock = new(clock)
+	}
+	v.silent = cfg.Check == nil && cfg.OnEvent == nil
 	v.cache = newCache(cfg.CacheEntries, cfg.CacheBytes, cfg.CacheDigests)
-	v.limit = newLimit(cfg.MaxVerifications)
+	v.limit.init(cfg.MaxVerifications)
 	for _, terms := range v.cfg.all() {
 		iss, err := v.newIssuer(terms)
 		if err != nil {
@@ -69,13 +75,17 @@ func NewValidator(cfg *Config) (*Validator, error) {
 // When the issuer's keys have to be fetched, Validate waits for them no longer than ctx lives; its error then is
 // ErrKeysUnavailable and wraps ctx's.
 func (v *Validator) Validate(ctx context.Context, raw string) (*Token, error) {
+	e := v.recall(ctx, raw)
+	if e != nil && v.silent {
+		return e.token, nil
+	}
 	var c dossier
-	h, err := v.judge(ctx, raw, &c)
-	v.report(ctx, &c, h.given(), err)
+	tok, err := v.judge(ctx, raw, e, &c)
+	v.report(ctx, &c, tok, err)
 	if err != nil {
 		return nil, err
 	}
-	return &h.token, nil
+	return tok, nil
 }
 
 // Ready reports whether the keys of every issuer are at hand, fetching them if need be, for readiness probes.
@@ -102,6 +112,14 @@ func (v *Validator) Close() error {
 }
 
 func (v *Validator) now() time.Time { return v.cfg.Now() }
+
+// micro is now in microseconds since 1970, by the cheap clock.
+func (v *Validator) micro() int64 {
+	if v.clock == nil {
+		return v.now().UnixMicro()
+	}
+	return v.clock.micro()
+}
 
 // newIssuer works out what the judgement needs of terms, whose problems were looked for before.
 func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {

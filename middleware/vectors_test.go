@@ -109,7 +109,7 @@ func (v *vector) run(t *testing.T) {
 	tok, err := validator.Validate(t.Context(), v.token)
 	if v.expect == "accepted" {
 		require.NoError(t, err)
-		assert.Equal(t, v.cfg.Name, tok.Issuer)
+		assert.Equal(t, v.cfg.Name, tok.Issuer())
 		return
 	}
 	assert.Equal(t, v.expect, "refused "+middleware.Reason(err), "%v", err)

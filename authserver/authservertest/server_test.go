@@ -91,7 +91,7 @@ func TestClientsAndUsersOfTheTestsOwn(t *testing.T) {
 	require.NoError(t, err)
 	token, err := v.Validate(t.Context(), tokens.AccessToken)
 	require.NoError(t, err)
-	assert.Equal(t, "bob-2", token.Subject)
+	assert.Equal(t, "bob-2", token.Subject())
 	assert.Equal(t, []string{"login.succeeded", "token.issued"}, kinds(as.Events()))
 	assert.Empty(t, as.Events(), "told once")
 }
@@ -143,6 +143,24 @@ func TestALostAnswerBreaksTheConnectionOnLoopback(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, res.Body.Close())
 	assert.Equal(t, 200, res.StatusCode)
+}
+
+// A rollback does the writes again that stay, also one that is just returning what it has counted.
+func TestRollbackBesideRevocations(t *testing.T) {
+	as := authservertest.New(t)
+	as.SignIn("spa")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 200 {
+			as.Rollback(0)
+		}
+	}()
+	for range 200 {
+		_, err := as.Revoke(t.Context(), authserver.Selector{Subject: "nobody"}, "user")
+		assert.NoError(t, err)
+	}
+	<-done
 }
 
 func TestRollback(t *testing.T) {

@@ -95,9 +95,12 @@ func (s *store) Advance(ctx context.Context, step authserver.Step) error {
 }
 
 func (s *store) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
+	first := true
 	err = s.write(ctx, func(ctx context.Context, base authserver.Store) error {
 		done, err := base.Revoke(ctx, sel, reason, now)
-		n = done
+		if first { // and not when it is done again: n has been returned by then
+			n, first = done, false
+		}
 		return err
 	})
 	return n, err
@@ -113,6 +116,10 @@ func (s *store) Sweep(ctx context.Context, now time.Time, limit int) (n int, err
 
 func (s *store) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	return s.reader().Grant(ctx, id)
+}
+
+func (s *store) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) ([]authserver.Revocation, error) {
+	return s.reader().Revoked(ctx, since, after, now, limit)
 }
 
 func (s *store) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {

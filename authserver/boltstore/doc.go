@@ -17,6 +17,7 @@
 //
 // # Durability
 //
-// A method that returns nil has synced its effect to disk; writes that come at the same time share one sync. A process that is killed
-// at any moment leaves a file that opens. One process at a time may have the directory open.
+// A method that returns nil has synced its effect to disk; what comes while another write is synced shares the next sync, so that a
+// busy server needs few of them and a lone request waits for nobody. A process that is killed at any moment leaves a file that
+// opens. One process at a time may have the directory open.
 package boltstore

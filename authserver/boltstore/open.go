@@ -16,8 +16,6 @@ import (
 const (
 	dbFile      = "bearergate.db"
 	openTimeout = time.Second
-	// gather is how long a write waits for others to share its sync with.
-	gather = time.Millisecond
 )
 
 // Errors of [Open].
@@ -49,7 +47,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, keys: keys}, nil
+	return &Store{db: db, commits: &committer{db: db}, keys: keys}, nil
 }
 
 // openDB opens the file and walks through it. bbolt panics on pages that make no sense, and reading a mapped page that the file no
@@ -73,7 +71,6 @@ func openDB(path string) (db *bbolt.DB, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("boltstore: %s: %w", path, err)
 	}
-	db.MaxBatchDelay = gather
 	if err = check(db, path); err == nil {
 		err = prepare(db)
 	}
@@ -102,7 +99,7 @@ func check(db *bbolt.DB, path string) error {
 	})
 }
 
-// prepare makes the buckets of a new file.
+// prepare makes the buckets of a new file, and in one that is older those that it has not.
 func prepare(db *bbolt.DB) error {
 	missing := false
 	err := db.View(func(tx *bbolt.Tx) error {
@@ -115,15 +112,25 @@ func prepare(db *bbolt.DB) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
+		indexed := tx.Bucket(bucketRevoked) != nil
 		for _, name := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
 		}
-		return nil
+		if indexed {
+			return nil
+		}
+		return tx.Bucket(bucketGrants).ForEach(func(id, _ []byte) error {
+			g, err := get(tx, string(id))
+			if err != nil {
+				return err
+			}
+			return noteRevoked(tx, &g)
+		})
 	})
 	if err != nil {
-		return fmt.Errorf("boltstore: a new database: %w", err)
+		return fmt.Errorf("boltstore: preparing the database: %w", err)
 	}
 	return nil
 }

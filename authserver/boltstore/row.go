@@ -12,17 +12,19 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// The buckets. Indexes hold length ‖ name ‖ grant id, the expiry indexes time ‖ id.
+// The buckets. Indexes hold length ‖ name ‖ grant id, those by time hold time ‖ id. An entry of the revoked ones has as its value when
+// the last access token ends; nothing changes in a row that is revoked.
 var (
 	bucketGrants   = []byte("grants")
 	bucketSubject  = []byte("by subject")
 	bucketClient   = []byte("by client")
 	bucketSession  = []byte("by session")
 	bucketDue      = []byte("grants by end")
+	bucketRevoked  = []byte("revoked")
 	bucketOnce     = []byte("once")
 	bucketOnceDue  = []byte("once by end")
 	bucketSigning  = []byte("signing keys")
-	buckets        = [][]byte{bucketGrants, bucketSubject, bucketClient, bucketSession, bucketDue, bucketOnce, bucketOnceDue, bucketSigning}
+	buckets        = [][]byte{bucketGrants, bucketSubject, bucketClient, bucketSession, bucketDue, bucketRevoked, bucketOnce, bucketOnceDue, bucketSigning}
 	castagnoli     = crc32.MakeTable(crc32.Castagnoli)
 	checksumLength = 4
 )
@@ -79,12 +81,24 @@ func put(tx *bbolt.Tx, g, old *authserver.Grant) error {
 	} else if err := due.Delete(dueKey(old.DisposableAt(), old.ID)); err != nil {
 		return err
 	}
-	return due.Put(dueKey(g.DisposableAt(), g.ID), nil)
+	if err := due.Put(dueKey(g.DisposableAt(), g.ID), nil); err != nil {
+		return err
+	}
+	return noteRevoked(tx, g)
+}
+
+// noteRevoked enters a row that is revoked in the index of those.
+func noteRevoked(tx *bbolt.Tx, g *authserver.Grant) error {
+	if g.RevokedAt.IsZero() {
+		return nil
+	}
+	return tx.Bucket(bucketRevoked).Put(dueKey(g.RevokedAt, g.ID), dueKey(g.AccessExpiresAt, ""))
 }
 
 // remove deletes a row and its index entries.
 func remove(tx *bbolt.Tx, g *authserver.Grant) error {
-	for _, e := range append(indexEntries(g), entry{bucketDue, dueKey(g.DisposableAt(), g.ID)}, entry{bucketGrants, []byte(g.ID)}) {
+	for _, e := range append(indexEntries(g), entry{bucketDue, dueKey(g.DisposableAt(), g.ID)}, entry{bucketRevoked, dueKey(g.RevokedAt, g.ID)},
+		entry{bucketGrants, []byte(g.ID)}) {
 		if err := tx.Bucket(e.bucket).Delete(e.key); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,11 +16,15 @@ import (
 
 // Store is an [authserver.Store] and a [jwks.KeyStore] on disk. All methods are safe for concurrent use, and fail after Close.
 type Store struct {
-	db   *bbolt.DB
-	keys [][]byte
+	db      *bbolt.DB
+	commits *committer
+	keys    [][]byte
 }
 
-var errEmptySelector = errors.New("boltstore: an empty selector would match every grant")
+var (
+	errEmptySelector = errors.New("boltstore: an empty selector would match every grant")
+	errLongReason    = fmt.Errorf("boltstore: the reason has more than %d bytes", authserver.ReasonLength)
+)
 
 // RefreshKeys returns the keys of the file refresh.keys, for [authserver.Config].RefreshKeys.
 func (s *Store) RefreshKeys() [][]byte {
@@ -32,31 +37,21 @@ func (s *Store) RefreshKeys() [][]byte {
 
 // Close waits for running calls and releases the directory.
 func (s *Store) Close() error {
+	s.commits.close()
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("boltstore: %w", err)
 	}
 	return nil
 }
 
-// write runs f in a transaction that is synced to disk together with others that come at the same time. f may run more than once. It
-// sets the outcome rather than returning it when it has changed nothing: an error would undo the others' work too.
-func (s *Store) write(ctx context.Context, f func(tx *bbolt.Tx) (outcome, broken error)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var outcome error
-	err := s.db.Batch(func(tx *bbolt.Tx) (broken error) {
-		outcome, broken = f(tx)
-		return broken
-	})
-	return wrap(errors.Join(err, outcome))
-}
+// write runs f in a transaction that is synced to disk together with others that come at the same time.
+func (s *Store) write(ctx context.Context, f change) error { return wrap(s.commits.do(ctx, f)) }
 
 func (s *Store) read(ctx context.Context, f func(tx *bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return wrap(s.db.View(f))
+	return wrap(contain(func() error { return s.db.View(f) }))
 }
 
 func wrap(err error) error {
@@ -87,26 +82,19 @@ func (s *Store) Grant(ctx context.Context, id string) (g authserver.Grant, err e
 
 // Advance is the atomic step. See [authserver.Store].
 func (s *Store) Advance(ctx context.Context, step authserver.Step) error {
-	// Losers of a race need not wait for the disk: what does not apply to the row as it is now is refused here.
-	g, err := s.Grant(ctx, step.ID)
+	return s.write(ctx, func(tx *bbolt.Tx) (outcome, broken error) { return advance(tx, step) })
+}
+
+func advance(tx *bbolt.Tx, step authserver.Step) (outcome, broken error) {
+	old, err := get(tx, step.ID)
 	if err != nil {
-		return err
+		return err, nil
 	}
+	g := old
 	if err := g.Advance(step); err != nil {
-		return err
+		return err, nil
 	}
-	return s.write(ctx, func(tx *bbolt.Tx) (outcome, broken error) {
-		old, err := get(tx, step.ID)
-		if err != nil {
-			return err, nil
-		}
-		g := old
-		g.History = slices.Clone(old.History)
-		if err := g.Advance(step); err != nil {
-			return err, nil
-		}
-		return nil, put(tx, &g, &old)
-	})
+	return nil, put(tx, &g, &old)
 }
 
 // Grants lists active grants, newest first. See [authserver.Store].
@@ -134,6 +122,9 @@ func (s *Store) Grants(ctx context.Context, sel authserver.Selector, now time.Ti
 func (s *Store) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
 	if sel.IsZero() {
 		return 0, errEmptySelector
+	}
+	if len(reason) > authserver.ReasonLength {
+		return 0, errLongReason
 	}
 	err = s.write(ctx, func(tx *bbolt.Tx) (outcome, broken error) {
 		n = 0
@@ -196,8 +187,15 @@ func selected(tx *bbolt.Tx, sel authserver.Selector) ([]authserver.Grant, error)
 	return found, nil
 }
 
+// longKey is how long a key may be that is kept as it is; bbolt has a limit, and takes no empty one.
+const longKey = 255
+
 // Once remembers key until the given time. See [authserver.Store].
 func (s *Store) Once(ctx context.Context, key string, now, until time.Time) error {
+	if key == "" || len(key) > longKey {
+		sum := sha256.Sum256([]byte(key))
+		key = string(sum[:])
+	}
 	return s.write(ctx, func(tx *bbolt.Tx) (outcome, broken error) {
 		once, due := tx.Bucket(bucketOnce), tx.Bucket(bucketOnceDue)
 		if end := once.Get([]byte(key)); end != nil {

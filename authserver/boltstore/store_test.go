@@ -97,7 +97,7 @@ func TestRotatorKeepsItsKeys(t *testing.T) {
 		defer func() { require.NoError(t, s.Close()) }()
 		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: s})
 		require.NoError(t, err)
-		token, err := r.Sign(t.Context(), "JWT", nil)
+		token, err := r.Sign(t.Context(), "JWT", map[string]any{})
 		require.NoError(t, err)
 		return strings.Split(token, ".")[0] // the header, with the kid
 	}

@@ -209,7 +209,7 @@ func accepted(t *testing.T, issuer, token string) {
 	defer v.Close()
 	tok, err := v.Validate(t.Context(), token)
 	require.NoError(t, err)
-	assert.Equal(t, "alice", tok.Subject)
+	assert.Equal(t, "alice", tok.Subject())
 	assert.True(t, tok.HasScope("api1"))
 }
 

@@ -15,11 +15,21 @@
 // to date Open only reads. Releases beside each other are fine as long as the newer one's schema says that the older one can work
 // with it; otherwise the older one fails with [ErrSchemaTooNew].
 //
+// Version 2 of the schema has one index more, for the list of revoked sessions; processes of the release before work with it. Building it
+// reads the table once, and meanwhile nobody can write to it: refreshes are answered with 503, and the clients try again. It takes
+// seconds for a million grants. Who can't have that for many millions, or has a statement_timeout that is shorter, builds it before the
+// upgrade, outside of any transaction, and Open finds it:
+//
+//	CREATE INDEX CONCURRENTLY grants_by_revocation ON bearergate.grants (revoked_at, id) WHERE revoked_at IS NOT NULL
+//
+// If that fails it leaves an index that is not valid: drop it, and build it again. Open does not do it this way, because it can't
+// be done in the transaction that makes a change of the schema happen as a whole or not at all.
+//
 // Times are in milliseconds since 1970. The history of a grant is up to eight of them, eight bytes each, big-endian.
 //
 // # Each step is one statement
 //
-// Every change is one statement outside of any transaction, at the default isolation: what decides is in its WHERE. A
+// Every change of a grant is one statement outside of any transaction, at the default isolation: what decides is in its WHERE. A
 // refresh touches no indexed column, so that PostgreSQL rewrites one row in its page and no index (a HOT update). For the same reason
 // check_at, by which Sweep finds rows, is not moved by a refresh: Sweep comes too early, sees that the row lives, and moves it then.
 //

@@ -189,6 +189,11 @@ func query(t testing.TB, url, sql string, args ...any) []string {
 	return out
 }
 
+// replace puts the table of grants in the place of {g}.
+func replace(sql string, cfg pgstore.Config) string {
+	return strings.ReplaceAll(sql, "{g}", table(cfg, "grants"))
+}
+
 // table is a table's name as it stands in a statement.
 func table(cfg pgstore.Config, name string) string {
 	return pgx.Identifier{cfg.Schema, name}.Sanitize()

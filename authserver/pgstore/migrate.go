@@ -21,7 +21,7 @@ type migration struct {
 }
 
 // migrations in order; the first makes version 1. One that was released is never changed again. {s} is the schema.
-var migrations = []migration{{since: 1, statements: []string{
+var migrations = []migration{{since: 1, statements: []string{ // 1
 	// Columns of fixed width come first: so there is no padding between them. COLLATE "C" makes comparing cheap, and an index survives
 	// when the operating system changes its collations. nonce is what the client sent, which may have a zero byte. The space that
 	// fillfactor leaves is for the new version of a row that is refreshed: in the same page it needs no index entry.
@@ -58,6 +58,15 @@ var migrations = []migration{{since: 1, statements: []string{
 	`CREATE TABLE {s}.once (key bytea NOT NULL PRIMARY KEY, until bigint NOT NULL)`,
 	`CREATE INDEX once_by_end ON {s}.once (until)`,
 	`CREATE TABLE {s}.signing_keys (name text COLLATE "C" NOT NULL PRIMARY KEY, version text NOT NULL, sealed bytea NOT NULL)`,
+}}, {since: 1, statements: []string{ // 2
+	// What Revoked reads. access_expires_at is not in it, neither as INCLUDE nor in the condition: a refresh changes that column, and one
+	// that any index mentions, a partial one and for other rows too, costs every refresh new entries in all indexes. It would spare
+	// little: an index-only scan looks at the table all the same for pages that were changed lately, and these are.
+	//
+	// Built under a lock that lets others read and not write, for one pass over the table. IF NOT EXISTS is for those who have built
+	// it beforehand with CONCURRENTLY, which can't run in a transaction: the step would not be all or nothing, and a build that
+	// failed leaves an index behind that is not valid.
+	`CREATE INDEX IF NOT EXISTS grants_by_revocation ON {s}.grants (revoked_at, id) WHERE revoked_at IS NOT NULL`,
 }}}
 
 // migrateAttempts is how often the schema is tried: each time one fails, another process has got on with it.

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"regexp"
@@ -47,14 +48,14 @@ func (r *recorder) take() []pgx.TraceQueryStartData {
 }
 
 // fill makes sessions as a server leaves them: refreshed a few times, 50 clients, one user in three with a second session, one in
-// 10 000 revoked, one in 1000 over.
+// 10 000 revoked within the last two minutes, one in 1000 over.
 func fill(t testing.TB, cfg pgstore.Config, n int) {
 	t.Helper()
 	grants, once := table(cfg, "grants"), table(cfg, "once")
 	run := func(sql string) { query(t, cfg.URL, strings.NewReplacer("{g}", grants, "{o}", once).Replace(sql)) }
 	indexes := query(t, cfg.URL, "SELECT indexdef FROM pg_indexes WHERE schemaname = $1 AND tablename = 'grants' AND indexname <> 'grants_pkey'", cfg.Schema)
 	names := query(t, cfg.URL, "SELECT indexname FROM pg_indexes WHERE schemaname = $1 AND tablename = 'grants' AND indexname <> 'grants_pkey'", cfg.Schema)
-	require.Len(t, indexes, 4)
+	require.Len(t, indexes, 5)
 	for _, name := range names { // made afterwards, as a restore does it
 		run("DROP INDEX " + table(cfg, name))
 	}
@@ -65,7 +66,8 @@ func fill(t testing.TB, cfg pgstore.Config, n int) {
 		replays, refresh, id, salt, client_id, subject, session_id, scopes, redirect_uri, challenge, nonce, amr, history)
 		SELECT at, at + 2592000000, CASE WHEN i %% 1000 = 0 THEN %[1]d - 600000 ELSE %[1]d + 1209600000 - i %% 1000000 END,
 			CASE WHEN i %% 1000 = 0 THEN %[1]d - 600000 ELSE %[1]d + 1209600000 - i %% 1000000 END,
-			9 + i %% 100, at, %[1]d - 600000 + i %% 700000, CASE WHEN i %% 10000 = 7 THEN %[1]d - 60000 END,
+			9 + i %% 100, at, %[1]d + CASE WHEN i %% 10000 = 7 THEN 300000 ELSE i %% 700000 - 600000 END,
+			CASE WHEN i %% 10000 = 7 THEN %[1]d - i / 10000 %% 120 * 1000 END,
 			0, true, translate(substr(encode(sha256(i::text::bytea), 'base64'), 1, 22), '+/', '-_'), substr(sha256(i::text::bytea), 1, 16),
 			'client-' || i %% 50, 'user-' || md5((i * 3 / 4)::text), translate(substr(encode(sha256(('s' || i)::bytea), 'base64'), 1, 22), '+/', '-_'),
 			ARRAY['openid', 'profile', 'api1', 'offline_access'], 'https://app.example/signin-oidc',
@@ -116,6 +118,9 @@ func TestPlans(t *testing.T) {
 			return nil
 		}},
 		{"Once", func() error { return s.Once(ctx, "key", epoch, epoch.Add(time.Minute)) }},
+		{"Revoked", func() error { return some(s.Revoked(ctx, time.Time{}, "", epoch, 1001)) }},
+		{"Revoked, the next page", func() error { return some(s.Revoked(ctx, epoch.Add(-time.Minute), "a", epoch, 3)) }},
+		{"Revoked, what a poll reads", func() error { return some(s.Revoked(ctx, epoch.Add(-90*time.Second), "", epoch, 1001)) }},
 		{"Sweep", func() error { _, err := s.Sweep(ctx, epoch, 200); return err }},
 		{"LoadKeys", func() error { _, _, err := s.LoadKeys(ctx); return err }},
 	}
@@ -149,6 +154,10 @@ func TestPlans(t *testing.T) {
 				if !strings.Contains(q.SQL, "signing_keys") && !strings.HasPrefix(q.SQL, "INSERT") { // one row; nothing to look for
 					assert.Contains(t, plan, "Index")
 				}
+				if strings.HasPrefix(call.name, "Revoked") {
+					assert.Contains(t, plan, "grants_by_revocation")
+					assert.NotContains(t, plan, "Sort", "the index has the order")
+				}
 				t.Logf("%s\n%s", q.SQL, plan)
 			}
 		})
@@ -160,6 +169,14 @@ func TestPlans(t *testing.T) {
 	for _, line := range query(t, cfg.URL, "SELECT indexrelname || ' ' || round(pg_relation_size(indexrelid)::numeric / $1, 1) FROM pg_stat_user_indexes WHERE schemaname = $2", *rows, cfg.Schema) {
 		t.Log(line, "bytes a session")
 	}
+}
+
+// some is the error of a call that has to find something.
+func some(found []authserver.Revocation, err error) error {
+	if err == nil && len(found) == 0 {
+		return errors.New("nothing was found")
+	}
+	return err
 }
 
 // explain returns the plan of a statement with its arguments.
@@ -195,6 +212,11 @@ func TestRefreshChangesNoIndex(t *testing.T) {
 	before := hot()
 	args := append([]any{}, sent[0].Args...)
 	args[1], args[2] = int64(2), int64(3)
+	for _, end := range []int{6, 7} { // a minute later, as with each refresh: what stays the same is no change
+		ms, ok := args[end].(int64)
+		require.True(t, ok)
+		args[end] = ms + 60_000
+	}
 	tag, err := tx.Exec(ctx, sent[0].SQL, args...)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, tag.RowsAffected())

@@ -55,7 +55,7 @@ func kid(t testing.TB, s *pgstore.Store) string {
 	t.Helper()
 	r, err := jwks.NewRotator(jwks.RotatorConfig{Store: s})
 	require.NoError(t, err)
-	token, err := r.Sign(t.Context(), "JWT", nil)
+	token, err := r.Sign(t.Context(), "JWT", map[string]any{})
 	require.NoError(t, err)
 	return strings.Split(token, ".")[0] // the header, with the kid
 }

@@ -12,7 +12,7 @@ import (
 // statements are the SQL texts with the schema's name in them. Parameters are cast wherever the simple protocol, in which they are
 // literals, or NULL would leave their type open.
 type statements struct {
-	grants, create, grant, exists, advance, once, sweepGrants, postpone, sweepOnce, loadKeys, firstKeys, nextKeys string
+	grants, create, grant, exists, advance, revoked, once, sweepGrants, postpone, sweepOnce, loadKeys, firstKeys, nextKeys string
 }
 
 // disposable is [authserver.Grant.DisposableAt]; LEAST and GREATEST pass over NULL.
@@ -48,6 +48,11 @@ func newStatements(schema string) statements {
 			access_expires_at = GREATEST(access_expires_at, $8::bigint)
 			WHERE id = $1 AND generation = $2::bigint AND revoked_at IS NULL AND expires_at > $5::bigint AND idle_expires_at > $5::bigint`,
 			historyWidth*(authserver.HistoryLength-1)-1)),
+
+		// $1 since, $2 after, $3 now, $4 how many; NULL: all
+		revoked: expand(`SELECT id, revoked_at, access_expires_at FROM {s}.grants
+			WHERE revoked_at IS NOT NULL AND (revoked_at, id) > ($1::bigint, $2::text COLLATE "C") AND access_expires_at > $3::bigint
+			ORDER BY revoked_at, id LIMIT $4::bigint`),
 
 		// $1 key, $2 until, $3 now
 		once: expand(`INSERT INTO {s}.once AS o (key, until) VALUES ($1, $2::bigint)

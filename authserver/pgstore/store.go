@@ -12,7 +12,10 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-var errEmptySelector = errors.New("pgstore: an empty selector would match every grant")
+var (
+	errEmptySelector = errors.New("pgstore: an empty selector would match every grant")
+	errLongReason    = fmt.Errorf("pgstore: the reason has more than %d bytes", authserver.ReasonLength)
+)
 
 // Create adds a grant. See [authserver.Store].
 func (s *Store) Create(ctx context.Context, g authserver.Grant) error {

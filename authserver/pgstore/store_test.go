@@ -189,6 +189,32 @@ func TestRevocationsThatOverlapDoNotBlockEachOther(t *testing.T) {
 	assert.EqualValues(t, 100, total.Load(), "each once")
 }
 
+// TestRevocationOfManyStopsInTheMiddle: somebody holds one of the last rows. What is done stays done, and the next call does the rest.
+func TestRevocationOfManyStopsInTheMiddle(t *testing.T) {
+	cfg := config(t)
+	const n = 2500
+	s := open(t, cfg)
+	query(t, cfg.URL, replace(fmt.Sprintf(`INSERT INTO {g} (created_at, expires_at, idle_expires_at, check_at, generation, replays, refresh, id, salt,
+		client_id, subject, history) SELECT 0, %[1]d, %[1]d, %[1]d, 1, 0, true, to_char(i, 'FM0000'), '', 'c', 's', '' FROM generate_series(1, %[2]d) AS i`,
+		epoch.Add(time.Hour).UnixMilli(), n), cfg))
+	tx, err := dial(t, cfg.URL).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), replace("SELECT 1 FROM {g} WHERE id = '2400' FOR UPDATE", cfg))
+	require.NoError(t, err)
+	hasty := cfg
+	hasty.URL += "&lock_timeout=100"
+	done, err := open(t, hasty).Revoke(t.Context(), authserver.Selector{ClientID: "c", Except: "7"}, "admin", epoch)
+	assert.ErrorContains(t, err, "lock timeout")
+	assert.Equal(t, 2000, done)
+	require.NoError(t, tx.Rollback(t.Context()))
+	rest, err := s.Revoke(t.Context(), authserver.Selector{ClientID: "c", Except: "7"}, "admin", epoch.Add(time.Second))
+	require.NoError(t, err)
+	assert.Equal(t, n-2000, rest)
+	g, err := s.Grant(t.Context(), "0001")
+	require.NoError(t, err)
+	assert.Equal(t, epoch, g.RevokedAt)
+}
+
 func TestKeysToRememberMayBeLong(t *testing.T) {
 	s := open(t, config(t))
 	key := string(make([]byte, 100_000))

@@ -1,4 +1,4 @@
-// Package redisstore keeps an authorization server's state in Redis (6 or later) or Valkey: one server, a Sentinel group or a cluster,
+// Package redisstore keeps an authorization server's state in Redis (6.2 or later) or Valkey: one server, a Sentinel group or a cluster,
 // for any number of processes.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
@@ -37,6 +37,12 @@
 // cluster that is only true as long as no node forgets what it has acknowledged: with everysec, a node that crashes within a second of
 // a sign-in may lose its entry in an index on it while the grant, on another node, survives. Such a session can be revoked by its id, and
 // ends by itself, but is not found by its subject.
+//
+// The list of revocations, for Revoked, is one sorted set, {prefix}revoked, of times and ids. Revoke enters a grant there first and
+// marks it last, and an entry counts if the grant says that it was revoked at that time: again a crash in between leaves at most an
+// entry that means nothing. Entries that nobody needs any more are taken out by Sweep, by each Revoke a few, and with the whole set
+// a day after the last of its grants has ended. In a cluster the set is on one node, and what is said above about a node that
+// forgets is true for it as well: the grant is revoked then, and introspection says so, but the list may lack it.
 //
 // # Revoking many
 //

@@ -1,7 +1,8 @@
 package redisstore
 
-// For the fuzz test.
+// For the fuzz test, and for tests that damage what is in Redis.
 var (
 	Marshal   = marshal
 	Unmarshal = unmarshal
+	Entry     = entry
 )

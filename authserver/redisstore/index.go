@@ -45,11 +45,19 @@ func (s *Store) enter(ctx context.Context, g *authserver.Grant) error {
 			return err
 		}
 	}
+	if !g.RevokedAt.IsZero() { // one that is put back
+		return s.enterRevoked(ctx, []authserver.Grant{*g}, g.RevokedAt)
+	}
 	return nil
 }
 
 // leave takes a grant that is gone out of its indexes; the one that Sweep has found it by last.
 func (s *Store) leave(ctx context.Context, g *authserver.Grant) error {
+	if !g.RevokedAt.IsZero() {
+		if err := s.client.ZRem(ctx, s.revokedIndex(), entry(g.RevokedAt, g.ID)).Err(); err != nil {
+			return err
+		}
+	}
 	keys := []string{s.index("subject", g.Subject)}
 	if g.SessionID != "" {
 		keys = append(keys, s.index("session", g.SessionID))

@@ -22,7 +22,7 @@ var ErrDamaged = errors.New("redisstore: a grant in Redis is damaged")
 // all big-endian, times in milliseconds since 1970. The head has a fixed length, so that a script rewrites nothing but the head.
 const (
 	rowFormat   = 1
-	reasonWidth = 32
+	reasonWidth = authserver.ReasonLength
 	headWidth   = 1 + 4 + 4 + 4*8 + 1 + authserver.HistoryLength*8 + 1 + reasonWidth
 	// never is the zero time in milliseconds.
 	never = -62135596800000

@@ -154,6 +154,15 @@ local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[5], 'LIMIT', 0, A
 if #over > 0 then redis.call('ZREM', KEYS[1], unpack(over)) end
 return 1`)
 
+	// enter in the list of revocations: when it as a whole can go, then entries. All have the score 0, so that they are sorted by
+	// their bytes.
+	enterRevokedScript = newScript(expire + `
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
+local t = redis.call('TIME')
+local left, due = redis.call('PTTL', KEYS[1]), tonumber(ARGV[1])
+if left < 0 or t[1] * 1000 + left < due + 3600000 then expire(KEYS[1], due) end
+return 1`)
+
 	// note that there is a client: its id.
 	noteScript = newScript(`return redis.call('SADD', KEYS[1], ARGV[1])`)
 

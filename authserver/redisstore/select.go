@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -37,21 +36,20 @@ func (s *Store) Grants(ctx context.Context, sel authserver.Selector, now time.Ti
 	return found, nil
 }
 
-// Revoke marks every matching grant, each of them atomically; after an error some may be marked. A reason may have 32 bytes. See
-// [authserver.Store].
+// Revoke marks every matching grant, each of them atomically; after an error some may be marked. See [authserver.Store].
 func (s *Store) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
 	if sel.IsZero() {
 		return 0, errEmptySelector
 	}
 	if len(reason) > reasonWidth {
-		return 0, errors.New("redisstore: the reason is longer than 32 bytes")
+		return 0, errLongReason
 	}
 	padded := make([]byte, reasonWidth)
 	copy(padded, reason)
 	err = s.do(ctx, s.timeoutFor(sel), func(ctx context.Context) error {
 		return s.each(ctx, sel, func(rows []authserver.Grant) error {
 			rows = slices.DeleteFunc(rows, func(g authserver.Grant) bool { return !g.RevokedAt.IsZero() })
-			m, err := s.revoke(ctx, rows, now.UnixMilli(), padded, len(reason))
+			m, err := s.revoke(ctx, rows, now, padded, len(reason))
 			n += m
 			return err
 		})
@@ -59,13 +57,16 @@ func (s *Store) Revoke(ctx context.Context, sel authserver.Selector, reason stri
 	return n, err
 }
 
-func (s *Store) revoke(ctx context.Context, rows []authserver.Grant, args ...any) (n int, err error) {
+func (s *Store) revoke(ctx context.Context, rows []authserver.Grant, now time.Time, padded []byte, length int) (n int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
+	if err := s.enterRevoked(ctx, rows, now); err != nil { // first; see revoked.go
+		return 0, err
+	}
 	calls := make([]call, len(rows))
 	for i, g := range rows {
-		calls[i] = call{revokeScript, s.row(g.ID), args}
+		calls[i] = call{revokeScript, s.row(g.ID), []any{now.UnixMilli(), padded, length}}
 	}
 	commands := s.runAll(ctx, calls)
 	soon := s.client.Pipeline()
@@ -84,7 +85,8 @@ func (s *Store) revoke(ctx context.Context, rows []authserver.Grant, args ...any
 	if len(problems) > 0 {
 		return n, problems[0]
 	}
-	_, _ = soon.Exec(ctx) // so that Sweep comes sooner; without it it comes later
+	_, _ = soon.Exec(ctx)                                          // so that Sweep comes sooner; without it it comes later
+	_ = s.trimRevoked(ctx, now, min(trim*max(1, len(rows)), page)) // so that the list does not grow where nobody sweeps
 	return n, nil
 }
 

@@ -54,7 +54,7 @@ func kid(t testing.TB, s *redisstore.Store) string {
 	t.Helper()
 	r, err := jwks.NewRotator(jwks.RotatorConfig{Store: s})
 	require.NoError(t, err)
-	token, err := r.Sign(t.Context(), "JWT", nil)
+	token, err := r.Sign(t.Context(), "JWT", map[string]any{})
 	require.NoError(t, err)
 	return strings.Split(token, ".")[0] // the header, with the kid
 }

@@ -12,7 +12,10 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-var errEmptySelector = errors.New("redisstore: an empty selector would match every grant")
+var (
+	errEmptySelector = errors.New("redisstore: an empty selector would match every grant")
+	errLongReason    = fmt.Errorf("redisstore: the reason has more than %d bytes", authserver.ReasonLength)
+)
 
 // row is the key of a grant. The braces make the id the hash tag.
 func (s *Store) row(id string) string { return s.prefix + "grant:{" + id + "}" }

@@ -249,9 +249,14 @@ func TestKeysGoByThemselves(t *testing.T) {
 	}
 	require.NoError(t, s.Create(t.Context(), g))
 	assert.Equal(t, g.IdleExpiresAt.Add(time.Hour), end())
-	require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: now, IdleExpiresAt: now.Add(24 * time.Hour)}))
+	require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: now, IdleExpiresAt: now.Add(24 * time.Hour),
+		AccessExpiresAt: now.Add(time.Minute)}))
 	assert.Equal(t, now.Add(25*time.Hour), end(), "a refresh puts it off")
 	require.NoError(t, s.Once(t.Context(), "key", now, now.Add(time.Minute)))
+	n, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, "user", now)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Len(t, keys(t, cfg.Client, cfg.Prefix+"revoked"), 1)
 	for _, name := range keys(t, cfg.Client, cfg.Prefix) {
 		if name != cfg.Prefix+"clients" {
 			assert.Positive(t, cfg.Client.PTTL(t.Context(), name).Val(), name)
@@ -315,7 +320,7 @@ func TestGrantsThatDoNotFitAreRefused(t *testing.T) {
 	g.RevokeReason = strings.Repeat("x", 33)
 	assert.ErrorContains(t, s.Create(t.Context(), g), "too long")
 	_, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, g.RevokeReason, epoch)
-	assert.ErrorContains(t, err, "longer than 32")
+	assert.ErrorContains(t, err, "more than 32")
 }
 
 func TestDamagedRows(t *testing.T) {

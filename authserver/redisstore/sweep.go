@@ -36,7 +36,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (n int, err
 			}
 			n += m
 		}
-		return nil
+		return s.trimRevoked(ctx, now, limit)
 	})
 	return n, err
 }

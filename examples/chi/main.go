@@ -50,11 +50,11 @@ func router(auth *middleware.Bearer) http.Handler {
 
 func identity(w http.ResponseWriter, r *http.Request) {
 	token, _ := middleware.FromContext(r.Context())
-	fmt.Fprintf(w, "Hello, %s.\n", token.Subject)
+	fmt.Fprintf(w, "Hello, %s.\n", token.Subject())
 }
 
 func order(w http.ResponseWriter, r *http.Request) {
 	token, _ := middleware.FromContext(r.Context())
 	w.WriteHeader(http.StatusCreated)
-	fmt.Fprintf(w, "An order of %s.\n", token.Subject)
+	fmt.Fprintf(w, "An order of %s.\n", token.Subject())
 }

@@ -55,5 +55,5 @@ func services(auth *middleware.Bearer) http.Handler {
 
 func greet(ctx context.Context, _ *connect.Request[emptypb.Empty]) (*connect.Response[wrapperspb.StringValue], error) {
 	token, _ := middleware.FromContext(ctx)
-	return connect.NewResponse(wrapperspb.String("Hello, " + token.Subject + ".")), nil
+	return connect.NewResponse(wrapperspb.String("Hello, " + token.Subject() + ".")), nil
 }

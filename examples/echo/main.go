@@ -47,10 +47,10 @@ func router(auth *middleware.Bearer) http.Handler {
 
 func identity(c *echo.Context) error {
 	token, _ := middleware.FromContext(c.Request().Context())
-	return c.String(http.StatusOK, "Hello, "+token.Subject+".\n")
+	return c.String(http.StatusOK, "Hello, "+token.Subject()+".\n")
 }
 
 func order(c *echo.Context) error {
 	token, _ := middleware.FromContext(c.Request().Context())
-	return c.String(http.StatusCreated, "An order of "+token.Subject+".\n")
+	return c.String(http.StatusCreated, "An order of "+token.Subject()+".\n")
 }

@@ -58,10 +58,10 @@ func wrap(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 
 func identity(c *gin.Context) {
 	token, _ := middleware.FromContext(c.Request.Context())
-	c.String(http.StatusOK, "Hello, %s.\n", token.Subject)
+	c.String(http.StatusOK, "Hello, %s.\n", token.Subject())
 }
 
 func order(c *gin.Context) {
 	token, _ := middleware.FromContext(c.Request.Context())
-	c.String(http.StatusCreated, "An order of %s.\n", token.Subject)
+	c.String(http.StatusCreated, "An order of %s.\n", token.Subject())
 }

@@ -63,7 +63,7 @@ func verifier(v *middleware.Validator) mcpauth.TokenVerifier {
 		case err != nil:
 			return nil, errors.New(middleware.Reason(err))
 		}
-		return &mcpauth.TokenInfo{UserID: token.Subject, Scopes: token.Scopes, Expiration: token.Expiry}, nil
+		return &mcpauth.TokenInfo{UserID: token.Subject(), Scopes: token.Scopes(), Expiration: token.Expiry()}, nil
 	}
 }
 

@@ -27,5 +27,5 @@ func main() {
 
 func hello(w http.ResponseWriter, r *http.Request) {
 	token, _ := middleware.FromContext(r.Context())
-	fmt.Fprintf(w, "Hello, %s.\n", token.Subject)
+	fmt.Fprintf(w, "Hello, %s.\n", token.Subject())
 }

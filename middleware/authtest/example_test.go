@@ -21,7 +21,7 @@ func orders(cfg *middleware.Config) (http.Handler, *middleware.Bearer) {
 	}
 	return auth.Require("orders:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tok, _ := middleware.FromContext(r.Context())
-		fmt.Fprintf(w, "orders of %s", tok.Subject)
+		fmt.Fprintf(w, "orders of %s", tok.Subject())
 	})), auth
 }
 
@@ -106,4 +106,30 @@ func ExampleIssuer_BadTokens() {
 	fmt.Println(len(iss.BadTokens()) > 90, accepted)
 	// Output:
 	// true 0
+}
+
+// What is asked of a token is a function of a token: it is tested without HTTP.
+func ExampleIssuer_Accepted() {
+	owner := func(tok *middleware.Token) bool { return tok.Subject() == "alice" && tok.HasScope("orders:write") }
+
+	iss := authtest.NewIssuer(nil)
+	fmt.Println(owner(iss.Accepted(authtest.Scope("orders:write"))))
+	fmt.Println(owner(iss.Accepted(authtest.Scope("orders:write"), authtest.Subject("bob"))))
+	// Output:
+	// true
+	// false
+}
+
+// A handler's own test, without the middleware in front.
+func ExampleIssuer_Context() {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tok, _ := middleware.FromContext(r.Context())
+		fmt.Fprint(w, tok.Subject(), tok.Scopes())
+	})
+
+	iss := authtest.NewIssuer(nil)
+	r := httptest.NewRequest("GET", "/orders", nil)
+	ask(handler, r.WithContext(iss.Context(r.Context(), authtest.Subject("bob"), authtest.Scope("orders:read"))))
+	// Output:
+	// 200 bob[orders:read]
 }

@@ -184,7 +184,7 @@ func TestTerms(t *testing.T) {
 	for _, iss := range []*authtest.Issuer{a, b} {
 		tok, err := v.Validate(t.Context(), iss.Token())
 		require.NoError(t, err)
-		assert.Equal(t, iss.Name(), tok.Issuer)
+		assert.Equal(t, iss.Name(), tok.Issuer())
 	}
 }
 

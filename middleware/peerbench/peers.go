@@ -34,7 +34,7 @@ type Handler func(w http.ResponseWriter, r *http.Request, subject string)
 // Peers are the columns of the table: ours first, then frameworks' middlewares, then libraries without HTTP.
 func Peers() []Peer {
 	return []Peer{
-		{"Bearergate", "github.com/bearergate/bearergate", true, true, newBearergate},
+		{"Bearergate", "github.com/bearergate/bearergate", true, true, Variant{}.New},
 		{"auth0", "github.com/auth0/go-jwt-middleware/v3", true, true, newAuth0},
 		{"jwtauth (chi)", "github.com/go-chi/jwtauth/v5", true, false, newJWTAuth},
 		{"echo-jwt", "github.com/labstack/echo-jwt/v5", true, true, newEchoJWT},

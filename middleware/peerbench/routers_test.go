@@ -36,7 +36,7 @@ var routers = []struct {
 		e := echo.New()
 		e.POST("/orders", func(c *echo.Context) error {
 			token, _ := middleware.FromContext(c.Request().Context())
-			return c.String(http.StatusOK, token.Subject)
+			return c.String(http.StatusOK, token.Subject())
 		}, echo.WrapMiddleware(auth.Require("orders:write")))
 		return e
 	}},
@@ -45,7 +45,7 @@ var routers = []struct {
 		r := gin.New()
 		r.POST("/orders", wrap(auth.Require("orders:write")), func(c *gin.Context) {
 			token, _ := middleware.FromContext(c.Request.Context())
-			c.String(http.StatusOK, token.Subject)
+			c.String(http.StatusOK, token.Subject())
 		})
 		return r
 	}},
@@ -53,7 +53,7 @@ var routers = []struct {
 
 func subject(w http.ResponseWriter, r *http.Request) {
 	token, _ := middleware.FromContext(r.Context())
-	_, _ = w.Write([]byte(token.Subject))
+	_, _ = w.Write([]byte(token.Subject()))
 }
 
 // wrap makes a gin.HandlerFunc of a net/http middleware.

@@ -2,137 +2,26 @@
 package api1
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/denylist"
 )
-
-// Options are the flags of the program.
-type Options struct {
-	Addr          string
-	Issuer        string
-	Audience      string
-	Skew          time.Duration
-	RequireExp    bool
-	RequiredScope string
-	Algs          string
-	Types         string
-	Profile       string
-	Realm         string
-	CORSOrigin    string
-
-	Client  *http.Client // for discovery and the key set; nil: the library's own
-	flagSet *flag.FlagSet
-}
-
-// Define declares the flags.
-func (o *Options) Define(flags *flag.FlagSet) {
-	o.flagSet = flags
-	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5001", "`address` to listen on")
-	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "`URL` of the issuer whose tokens are accepted")
-	flags.StringVar(&o.Audience, "audience", "api1", "the `name` that a token must be meant for")
-	flags.DurationVar(&o.Skew, "skew", time.Minute, "clock skew: how long after exp a token is still accepted")
-	flags.BoolVar(&o.RequireExp, "require-exp", true, "refuse a token without exp")
-	flags.StringVar(&o.RequiredScope, "required-scope", "", "`scopes` that /identity needs, separated by spaces")
-	flags.StringVar(&o.Algs, "algs", "", "comma-separated `algorithms` to accept; empty: RS256,PS256,ES256,EdDSA")
-	flags.StringVar(&o.Types, "types", "", "comma-separated token `types` (the typ header) to accept; empty: the default")
-	flags.StringVar(&o.Profile, "profile", "", "empty, or aspnet: judge and answer like ASP.NET Core (its own default skew is 300s)")
-	flags.StringVar(&o.Realm, "realm", "api1", "the `realm` of challenges")
-	flags.StringVar(&o.CORSOrigin, "cors-origin", "", "an `origin` whose pages may call this API")
-}
-
-// config turns the flags into the middleware's configuration. A flag with a value that the middleware refuses is named.
-func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
-	cfg := middleware.NewConfig(o.Issuer, o.Audience)
-	cfg.ClockSkew = o.Skew
-	cfg.RequireExpirationTime = o.RequireExp
-	cfg.Realm = o.Realm
-	cfg.Logger = logger
-	cfg.HTTPClient = o.Client
-	if o.Algs != "" {
-		cfg.Algorithms = strings.Split(o.Algs, ",")
-	}
-	if o.Types != "" {
-		cfg.Types = strings.Split(o.Types, ",")
-	}
-	switch o.Profile {
-	case "":
-	case "aspnet":
-		cfg.Profile = middleware.ASPNET
-		if o.left("skew") {
-			cfg.ClockSkew = 5 * time.Minute
-		}
-		if o.left("realm") {
-			cfg.Realm = ""
-		}
-	default:
-		return nil, &program.UsageError{Flag: "profile", Err: fmt.Errorf("%q is neither empty nor aspnet", o.Profile)}
-	}
-	for _, scope := range strings.Fields(o.RequiredScope) {
-		if strings.ContainsAny(scope, "\"\\") {
-			return nil, &program.UsageError{Flag: "required-scope", Err: fmt.Errorf("%q is not a scope", scope)}
-		}
-	}
-	if o.Types != "" && slices.Contains(strings.Split(o.Types, ","), "") {
-		return nil, &program.UsageError{Flag: "types", Err: fmt.Errorf("%q names an empty type", o.Types)}
-	}
-	if u, err := url.Parse(o.CORSOrigin); o.CORSOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o.CORSOrigin) {
-		return nil, &program.UsageError{Flag: "cors-origin", Err: fmt.Errorf("%q is not an origin, like http://127.0.0.1:5003", o.CORSOrigin)}
-	}
-	return cfg, o.blame(cfg)
-}
-
-// blame finds the flag whose value the middleware refuses, by trying each value alone.
-func (o *Options) blame(cfg *middleware.Config) error {
-	for _, try := range []struct {
-		flag string
-		set  func(*middleware.Config)
-	}{
-		{"issuer", func(c *middleware.Config) { c.Audiences = []string{"api1"} }},
-		{"audience", func(*middleware.Config) {}},
-		{"skew", func(c *middleware.Config) { c.ClockSkew = cfg.ClockSkew }},
-		{"algs", func(c *middleware.Config) { c.Algorithms = cfg.Algorithms }},
-		{"types", func(c *middleware.Config) { c.Types = cfg.Types }},
-		{"realm", func(c *middleware.Config) { c.Realm = cfg.Realm }},
-	} {
-		alone := middleware.NewConfig(cfg.Name, cfg.Audiences...)
-		try.set(alone)
-		auth, err := middleware.New(alone)
-		if err != nil {
-			return &program.UsageError{Flag: try.flag, Err: err}
-		}
-		if err := auth.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// left tells whether a flag was left at its default by somebody who could have set it.
-func (o *Options) left(name string) bool {
-	if o.flagSet == nil {
-		return false
-	}
-	given := false
-	o.flagSet.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	return !given
-}
 
 // API is Api1, an http.Handler.
 type API struct {
 	auth    *middleware.Bearer
+	revoked *denylist.List // nil for none
 	handler http.Handler
 }
 
@@ -142,6 +31,13 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 	cfg, err := o.config(logger)
 	if err != nil {
 		return nil, err
+	}
+	revoked, err := o.denylist(logger)
+	if err != nil {
+		return nil, err
+	}
+	if revoked != nil {
+		cfg.Check = revoked.Check
 	}
 	cfg.Resource = base
 	described, err := middleware.New(cfg) // knows where the metadata are
@@ -156,24 +52,44 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 		}
 	}
 
+	a := &API{auth: auth, revoked: revoked}
 	mux := http.NewServeMux()
 	protect := auth.Require(strings.Fields(o.RequiredScope)...)
 	mux.Handle("GET /identity", protect(http.HandlerFunc(identity)))
 	mux.HandleFunc("GET /public", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "open to everybody\n") })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := auth.Ready(ctx); err != nil {
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "no keys yet", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ready\n")
-	})
+	mux.HandleFunc("GET /readyz", a.ready)
 	path, metadata := described.Metadata()
 	mux.Handle("GET "+path, metadata)
-	return &API{auth: auth, handler: cors(o.CORSOrigin, mux)}, nil
+	a.handler = cors(o.CORSOrigin, mux)
+	return a, nil
+}
+
+// ready tells whether tokens can be judged: the keys are there and, if it is wanted, the list of revoked sessions.
+func (a *API) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	missing := ""
+	if err := a.auth.Ready(ctx); err != nil {
+		missing = "no keys yet"
+	} else if a.revoked != nil && a.revoked.Ready(ctx) != nil {
+		missing = "no list of revoked sessions yet"
+	}
+	if missing != "" {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, missing, http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}
+
+// Run keeps the list of revoked sessions up to date until ctx ends; it returns ctx's error.
+func (a *API) Run(ctx context.Context) error {
+	if a.revoked == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return a.revoked.Run(ctx)
 }
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
@@ -219,16 +135,29 @@ func cors(origin string, next http.Handler) http.Handler {
 // Main runs the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+		if err := program.CheckDrain(o.Drain); err != nil {
+			return err
+		}
 		listener, err := program.Listen(ctx, "addr", o.Addr)
 		if err != nil {
 			return err
 		}
+		o.DenylistSecret = cmp.Or(os.Getenv("API1_SECRET"), "api1 secret") // that of the demo data
 		api, err := New(*o, program.URL(listener), logger)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
 		defer api.Close()
+		// The list is followed as long as requests are answered, also after ctx has ended.
+		running, stop := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan error, 1)
+		go func() { ended <- api.Run(running) }()
 		program.Announce(stdout, listener)
-		return program.Serve(ctx, listener, api, logger)
+		err = program.ServeDraining(ctx, listener, api, logger, o.Drain)
+		stop()
+		if ran := <-ended; !errors.Is(ran, context.Canceled) {
+			err = errors.Join(err, ran)
+		}
+		return err
 	}
 }

@@ -17,7 +17,7 @@ type Data struct {
 	Resources map[string][]string `json:"resources"`
 }
 
-// Demo is the data of the story: three clients, two users, one API. Everybody knows these passwords.
+// Demo is the data of the story: three clients, two users, one API, which is a client as well. Everybody knows these passwords.
 func Demo() Data {
 	scopes := []string{"api1", "openid", "profile", "email", "phone", "address", "offline_access"}
 	person := func(name, full, given, family, phone string) authserver.User {
@@ -51,6 +51,10 @@ func Demo() Data {
 			{
 				ID: "worker", Name: "Nightly worker", Secrets: []authserver.Secret{authserver.HashSecret("worker secret")},
 				Grants: []string{"client_credentials"}, Scopes: []string{"api1"},
+			},
+			{
+				// The API itself: it may introspect tokens, and read which sessions were revoked.
+				ID: "api1", Name: "API 1", Secrets: []authserver.Secret{authserver.HashSecret("api1 secret")}, Serves: []string{"api1"},
 			},
 		},
 		Users: []authserver.User{

@@ -29,6 +29,7 @@ type Options struct {
 	Alg                  string
 	KeyRotation          time.Duration
 	ConfigFile           string
+	Drain                time.Duration
 
 	Data    *Data                                   // in place of ConfigFile, for the demo
 	OnEvent func(context.Context, authserver.Event) // for tests
@@ -47,6 +48,7 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.StringVar(&o.Alg, "alg", "ES256", "signature `algorithm`: RS256, PS256, ES256 or EdDSA")
 	flags.DurationVar(&o.KeyRotation, "key-rotation", 24*time.Hour, "how long a signing key is in use")
 	flags.StringVar(&o.ConfigFile, "config", "", "JSON `file` with clients, users and resources; empty: the demo data")
+	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
 }
 
 // follow names the issuer after its address if that was chosen and the name was not: clients that are given the address
@@ -70,6 +72,7 @@ type Issuer struct {
 	account *middleware.Bearer // protects the endpoints of an account
 	// CloseStore closes what holds the sessions, once nothing is served any more.
 	CloseStore func() error
+	drain      time.Duration
 }
 
 // New makes the authorization server.
@@ -116,7 +119,7 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	i := &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore}
+	i := &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore, drain: o.Drain}
 	if i.account, err = account(o.Issuer, data.Resources, keys); err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
@@ -184,7 +187,9 @@ func (i *Issuer) Handler() http.Handler {
 	mux.Handle("POST /account/password", i.account.Handler(http.HandlerFunc(i.changePassword)))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := i.Ready(r.Context()); err != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if err := i.Ready(ctx); err != nil {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
@@ -198,7 +203,7 @@ func (i *Issuer) Handler() http.Handler {
 func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.Logger) error {
 	sweeping := make(chan error, 1)
 	go func() { sweeping <- i.Run(ctx) }()
-	served := program.Serve(ctx, listener, i.Handler(), logger)
+	served := program.ServeDraining(ctx, listener, i.Handler(), logger, i.drain)
 	if ctx.Err() == nil { // the listener failed; Run still waits for ctx
 		return errors.Join(served, i.CloseStore())
 	}
@@ -211,6 +216,9 @@ func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.
 // Main runs the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
+		if err := program.CheckDrain(o.Drain); err != nil {
+			return err
+		}
 		listener, err := program.Listen(ctx, "addr", o.Addr)
 		if err != nil {
 			return err

@@ -171,6 +171,28 @@ func TestADataDirectoryOutlivesTheProcess(t *testing.T) {
 	})
 }
 
+// Alive means that the process answers; ready means that it can issue tokens.
+func TestHealth(t *testing.T) {
+	i, base := start(t, filepath.Join(t.TempDir(), "data"))
+	health := func(path string) (int, string) {
+		response, err := http.Get(base + path)
+		require.NoError(t, err)
+		retry := response.Header.Get("Retry-After")
+		status, _ := read(t, response)
+		return status, retry
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		status, _ := health(path)
+		assert.Equal(t, 200, status, path)
+	}
+	require.NoError(t, i.CloseStore())
+	status, _ := health("/healthz")
+	assert.Equal(t, 200, status)
+	status, retry := health("/readyz")
+	assert.Equal(t, 503, status)
+	assert.NotEmpty(t, retry)
+}
+
 func TestReadRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, text := range map[string]string{
 		"not JSON":               `clients:`,

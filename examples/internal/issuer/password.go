@@ -38,7 +38,7 @@ func (i *Issuer) changePassword(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid_request", "the new password has fewer than 8 characters, or too many")
 		return
 	}
-	user, err := i.Users.User(r.Context(), token.Subject)
+	user, err := i.Users.User(r.Context(), token.Subject())
 	if err == nil {
 		// A stolen access token alone must not be enough to take the account over.
 		user, err = i.Users.Authenticate(r.Context(), user.Username, change.Password)
@@ -62,7 +62,7 @@ func (i *Issuer) changePassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tokens, err := i.IssueTokens(r.Context(), authserver.IssueRequest{
-		ClientID: token.ClientID, Subject: user.Subject, Scopes: token.Scopes, EndOthers: true,
+		ClientID: token.ClientID(), Subject: user.Subject, Scopes: token.Scopes(), EndOthers: true,
 	})
 	switch {
 	case errors.Is(err, authserver.ErrAccessDenied), errors.Is(err, authserver.ErrNotFound):

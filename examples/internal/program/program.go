@@ -10,13 +10,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Exit codes of every example program.
@@ -93,40 +91,6 @@ func Listen(ctx context.Context, name, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s is in use by another program", addr)
 	}
 	return listener, err
-}
-
-// Server is an HTTP server with the timeouts that every server needs.
-func Server(handler http.Handler, logger *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
-}
-
-// Serve answers requests from listener until ctx ends, then lets the requests under way finish for up to four seconds.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
-	server := Server(handler, logger)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	// A new context: the one that ended is what asks for the shutdown.
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
-	defer cancel()
-	err := server.Shutdown(grace)
-	if errors.Is(err, context.DeadlineExceeded) {
-		// What is left are connections that never asked anything, as browsers open them in advance, or never end.
-		return server.Close()
-	}
-	return err
 }
 
 // Announce prints the line that other programs wait for.

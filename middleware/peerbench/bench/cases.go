@@ -9,11 +9,13 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
@@ -27,11 +29,9 @@ func (w *writer) Header() http.Header         { return w.h }
 func (w *writer) Write(p []byte) (int, error) { return len(p), nil }
 func (w *writer) WriteHeader(int)             {}
 
-// token is like those in use: RFC 9068 and some claims of one's own.
-func token(iss *authtest.Issuer, alg string, mods ...authtest.Mod) string {
-	return iss.Token(append([]authtest.Mod{authtest.Algorithm(alg), authtest.Audience("api1", "api2"),
-		authtest.Scope("openid", "profile", "orders:read", "orders:write"), authtest.Claim("roles", []string{"admin", "user", "auditor"}),
-		authtest.Claim("auth_time", 1700000000), authtest.Claim("acr", "urn:example:gold")}, mods...)...)
+// newIssuer is the issuer of a table. Its tokens live longer than any run.
+func newIssuer(alg string) *authtest.Issuer {
+	return authtest.NewIssuer(nil, authtest.Algorithm(alg), authtest.ExpiresIn(24*time.Hour))
 }
 
 func request(raw string) *http.Request {
@@ -42,21 +42,6 @@ func request(raw string) *http.Request {
 	return r
 }
 
-// ours is this project, without the memory of verified tokens: every token is new to it.
-func ours(ctx context.Context, target peerbench.Target, next peerbench.Handler) (http.Handler, error) {
-	cfg := middleware.NewConfig(target.Issuer, target.Audience)
-	cfg.Algorithms, cfg.HTTPClient, cfg.CacheEntries = target.Algorithms, target.Client, 0
-	auth, err := middleware.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	context.AfterFunc(ctx, func() { _ = auth.Close() })
-	return auth.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tok, _ := middleware.FromContext(r.Context())
-		next(w, r, tok.Subject)
-	})), nil
-}
-
 // libraries are the peers that were asked for; ours is there twice, without and with memory.
 func (b *bench) libraries() (list []peerbench.Peer) {
 	for _, peer := range peerbench.Peers() {
@@ -64,7 +49,10 @@ func (b *bench) libraries() (list []peerbench.Peer) {
 			continue
 		}
 		if peer.Name == "Bearergate" {
-			list = append(list, peerbench.Peer{Name: "Bearergate, a new token each time", New: ours})
+			list = append(list, peerbench.Peer{
+				Name: "Bearergate, a new token each time", KeySet: true,
+				New: peerbench.Variant{Configure: peerbench.Uncached}.New,
+			})
 			peer.Name = "Bearergate, a token seen before"
 		}
 		list = append(list, peer)
@@ -72,22 +60,48 @@ func (b *bench) libraries() (list []peerbench.Peer) {
 	return list
 }
 
-// build builds an API and reports whether it lets raw through.
-func (b *bench) build(iss *authtest.Issuer, alg string, peer peerbench.Peer, raw string) (http.Handler, bool, error) {
-	passed := false
-	target := peerbench.Target{Issuer: iss.Name(), KeySetURL: iss.Name() + "/jwks.json", Audience: "api1", Algorithm: alg,
-		Algorithms: []string{"RS256", "PS256", "ES256", "EdDSA"}, Client: iss.Client()}
-	h, err := peer.New(b.ctx, target, func(_ http.ResponseWriter, _ *http.Request, subject string) { passed = subject == "alice" })
-	if err != nil {
-		return nil, false, fmt.Errorf("%s: %w", peer.Name, err)
-	}
-	h.ServeHTTP(httptest.NewRecorder(), request(raw))
-	return h, passed, nil
+// An api is a handler that remembers whether it let a request through.
+type api struct {
+	handler http.Handler
+	passed  bool
 }
 
-func serving(h http.Handler, raw string) func() {
-	r, w := request(raw), &writer{h: http.Header{}}
-	return func() { h.ServeHTTP(w, r) }
+// build builds an API, which must let good through.
+func (b *bench) build(iss *authtest.Issuer, alg string, peer peerbench.Peer, good string) (*api, error) {
+	a := &api{}
+	var err error
+	a.handler, err = peer.New(b.ctx, peerbench.TargetOf(iss, alg), func(_ http.ResponseWriter, _ *http.Request, subject string) {
+		a.passed = subject == "alice"
+	})
+	if err == nil && !a.passes(good) {
+		err = errors.New("does not accept a good token")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s, %s: %w", peer.Name, alg, err)
+	}
+	return a, nil
+}
+
+// passes sends a token.
+func (a *api) passes(raw string) bool {
+	a.passed = false
+	a.handler.ServeHTTP(httptest.NewRecorder(), request(raw))
+	return a.passed
+}
+
+// serving calls h with the tokens in turns.
+func serving(h http.Handler, raws ...string) func() {
+	requests := make([]*http.Request, len(raws))
+	for i, raw := range raws {
+		requests[i] = request(raw)
+	}
+	w, i := &writer{h: http.Header{}}, 0
+	return func() {
+		h.ServeHTTP(w, requests[i])
+		if i++; i == len(requests) {
+			i = 0
+		}
+	}
 }
 
 // verification is the signature of raw alone, decoded before.
@@ -96,7 +110,7 @@ func verification(iss *authtest.Issuer, alg, raw string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := iss.Terms().Keys.Lookup(context.Background(), tok.KeyID, alg)
+	found, err := iss.Terms().Keys.Lookup(context.Background(), tok.KeyID(), alg)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"os"
 	"regexp"
 	"runtime"
 	"time"
@@ -22,16 +23,33 @@ func main() {
 	rounds := flag.Int("rounds", 30, "rounds of each table")
 	chunk := flag.Duration("chunk", 3*time.Millisecond, "length of one measurement")
 	peers := flag.String("peers", ".", "regular expression for the libraries to measure")
-	flood := flag.Duration("flood", 2*time.Second, "length of each part of the flood; 0 for none")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil))) // keyfunc reports there
+	log.SetOutput(os.Stderr)                                        // which slog has taken over
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	measured, err := regexp.Compile(*peers)
+	if err != nil {
+		log.Fatalf("-peers: %v", err)
+	}
+	if *rounds < 1 || *chunk <= 0 || flag.NArg() > 0 {
+		log.Fatal("-rounds and -chunk have to be more than 0, and there are no other arguments")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	b := &bench{ctx: ctx, rounds: *rounds, chunk: *chunk, peers: regexp.MustCompile(*peers)}
-	fmt.Printf("%s, %s/%s, %d processors; median of %d rounds (quartiles)\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), *rounds)
-	for _, table := range []func() error{b.success, b.refusals, b.remembered, func() error { return b.flood(*flood) }} {
+	b := &bench{ctx: ctx, rounds: *rounds, chunk: *chunk, count: 200, keep: 10000, peers: measured, out: os.Stdout}
+	if err := b.run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run writes all tables.
+func (b *bench) run() error {
+	fmt.Fprintf(b.out, "%s, %s/%s, %d processors; median of %d rounds (quartiles)\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), b.rounds)
+	for _, table := range []func() error{b.success, b.refusals, b.remembered, b.memory} {
 		if err := table(); err != nil {
-			log.Fatal(err)
+			return err
 		}
 	}
+	return nil
 }

@@ -1,20 +1,27 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"regexp"
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
 type bench struct {
 	ctx    context.Context
 	rounds int
+	count  int // of calls whose allocations are counted
+	keep   int // tokens whose memory is measured
 	chunk  time.Duration
 	peers  *regexp.Regexp
+	out    io.Writer
 }
 
 // A measured is one case and what was found out about it.
@@ -32,7 +39,7 @@ type measured struct {
 func (b *bench) measure(title, reference string, cases []*measured) {
 	for _, c := range cases {
 		c.n, c.refN = b.iterations(c.run), b.iterations(c.reference)
-		c.allocs = allocations(c.run)
+		c.allocs = allocations(c.run, b.count)
 	}
 	for range b.rounds {
 		rand.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
@@ -44,13 +51,17 @@ func (b *bench) measure(title, reference string, cases []*measured) {
 			c.ratios = append(c.ratios, own/((before+after)/2))
 		}
 	}
-	slices.SortFunc(cases, func(a, b *measured) int { return quartile(a.ratios, 2).compare(quartile(b.ratios, 2)) })
-	fmt.Printf("### %s\n\n| | time | ÷ %s (quartiles) | allocations |\n|---|---|---|---|\n", title, reference)
-	for _, c := range cases {
-		fmt.Printf("| %s | %v | **%.3g** (%.3g–%.3g) | %.0f |\n", c.name, time.Duration(quartile(c.times, 2)).Round(time.Nanosecond),
-			quartile(c.ratios, 2), quartile(c.ratios, 1), quartile(c.ratios, 3), c.allocs)
+	slices.SortFunc(cases, func(a, b *measured) int {
+		return cmp.Compare(harness.Quartile(a.ratios, 2), harness.Quartile(b.ratios, 2))
+	})
+	if len(cases) == 0 {
+		return
 	}
-	fmt.Println()
+	fmt.Fprintf(b.out, "### %s\n\n| | time | ÷ %s (quartiles) | allocations |\n|---|---|---|---|\n", title, reference)
+	for _, c := range cases {
+		fmt.Fprintf(b.out, "| %s | %v | %s | %.0f |\n", c.name, time.Duration(harness.Quartile(c.times, 2)).Round(time.Nanosecond), harness.Ratio(c.ratios), c.allocs)
+	}
+	fmt.Fprintln(b.out)
 }
 
 func perOp(f func(), n int) float64 {
@@ -70,8 +81,7 @@ func (b *bench) iterations(f func()) int {
 	}
 }
 
-func allocations(f func()) float64 {
-	const runs = 200
+func allocations(f func(), runs int) float64 {
 	var before, after runtime.MemStats
 	f()
 	runtime.ReadMemStats(&before)
@@ -79,23 +89,8 @@ func allocations(f func()) float64 {
 		f()
 	}
 	runtime.ReadMemStats(&after)
-	return float64((after.Mallocs - before.Mallocs) / runs)
+	return float64((after.Mallocs - before.Mallocs) / uint64(runs))
 }
 
-type number float64
-
-func (n number) compare(m number) int {
-	switch {
-	case n < m:
-		return -1
-	case n > m:
-		return 1
-	}
-	return 0
-}
-
-// quartile returns the first, second (the median) or third quartile of values.
-func quartile(values []float64, n int) number {
-	sorted := slices.Sorted(slices.Values(values))
-	return number(sorted[min(len(sorted)*n/4, len(sorted)-1)])
-}
+// leftOut says why a peer is not in a table.
+func (b *bench) leftOut(peer, why string) { fmt.Fprintf(b.out, "%s is left out: %s\n\n", peer, why) }

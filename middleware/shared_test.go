@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -13,12 +14,22 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// What a handler, Check, a predicate or an event hook does to its Token is seen by nobody else, however often the same token
-// comes.
+// What a handler, Check, a predicate or an event hook does to what its Token says is seen by nobody else, however often the
+// same token comes.
 func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
 	spoil := func(tok *middleware.Token) {
-		tok.Scopes = append(tok.Scopes, "admin")
-		tok.Scopes[0], tok.Audience[0], tok.Subject = "admin", "api2", "mallory"
+		scopes, audience := tok.Scopes(), tok.Audience()
+		_ = append(scopes, "admin")
+		_ = append(audience[:0], "api2")
+		scopes[0], audience[0] = "admin", "api2"
+		var claims map[string]any
+		if tok.Decode(&claims) == nil {
+			claims["sub"], claims["scope"] = "mallory", "admin"
+		}
+		var text struct{ Sub json.RawMessage }
+		if tok.Decode(&text) == nil {
+			copy(text.Sub, `"mallo"`)
+		}
 	}
 	for _, row := range []struct {
 		name  string
@@ -67,20 +78,35 @@ func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
 				assert.Equal(t, 403, serve(auth.Require("admin")(ok), r).Code)
 				tok, err := auth.Check(r)
 				require.NoError(t, err)
-				assert.Equal(t, "alice", tok.Subject)
-				assert.Equal(t, []string{"read"}, tok.Scopes)
-				assert.Equal(t, []string{"api1"}, tok.Audience)
+				assert.Equal(t, "alice", tok.Subject())
+				assert.Equal(t, []string{"read"}, tok.Scopes())
+				assert.Equal(t, []string{"api1"}, tok.Audience())
+				var claims struct{ Sub, Scope string }
+				require.NoError(t, tok.Decode(&claims))
+				assert.Equal(t, "alice read", claims.Sub+" "+claims.Scope)
 			}
 		})
 	}
 }
 
-// A handler that takes a token's claims away must not make the cache miscount its room.
-func TestChangedTokensDoNotFillTheCache(t *testing.T) {
+// All requests with the same token are given the same one, so that a hit copies nothing.
+func TestRequestsShareTheToken(t *testing.T) {
+	w := newWorld(t)
+	auth := w.bearer(t)
+	r := w.iss.Request("GET", "/")
+	first, err := auth.Check(r)
+	require.NoError(t, err)
+	second, err := auth.Check(r)
+	require.NoError(t, err)
+	assert.Same(t, first, second)
+}
+
+// The cache counts its room right, whatever is done with the tokens.
+func TestTokensDoNotOverfillTheCache(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.CacheBytes = 64 << 10
 	auth := w.bearer(t)
-	h := auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { tok.Scopes = nil })
+	h := auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { clear(tok.Scopes()) })
 	for range 300 {
 		require.Equal(t, 200, serve(h, w.iss.Request("GET", "/", authtest.Scope("a", "b", "c", "d", "e", "f", "g", "h"))).Code)
 	}
@@ -96,7 +122,7 @@ func TestTheRequestsOwnTokenIsJudged(t *testing.T) {
 	auth := w.bearer(t)
 	inner := auth.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		tok, _ := middleware.FromContext(r.Context())
-		_, _ = rw.Write([]byte(tok.Subject))
+		_, _ = rw.Write([]byte(tok.Subject()))
 	}))
 	alice := w.iss.Token()
 	for _, row := range []struct {
@@ -137,7 +163,7 @@ func TestOptionalBesideAnotherBearer(t *testing.T) {
 	whose := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		subject = "nobody"
 		if tok, found := middleware.FromContext(r.Context()); found {
-			subject = tok.Subject
+			subject = tok.Subject()
 		}
 	})
 	h := outer.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,118 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/authserver/redisstore"
+)
+
+// issued is a grant under which an access token was issued.
+func issued(id string) authserver.Grant {
+	g := grant(id)
+	g.AccessExpiresAt = epoch.Add(10 * time.Minute)
+	return g
+}
+
+// TestCrashLosesNoRevocation ends the process after each command of Revoke. Whatever is revoked is listed, and nothing else.
+func TestCrashLosesNoRevocation(t *testing.T) {
+	cfg := config(t)
+	hook := new(crash)
+	broken := connect(t, server(t))
+	hook.left.Store(1 << 40)
+	broken.AddHook(hook)
+	crashing := cfg
+	crashing.Client = broken
+	whole, dying := open(t, cfg), open(t, crashing)
+	list := func() []authserver.Revocation {
+		all, err := whole.Revoked(t.Context(), time.Time{}, "", epoch, 0)
+		require.NoError(t, err)
+		return all
+	}
+	var want []authserver.Revocation
+	outcomes := map[[2]bool]int{} // whether Revoke had no error, and whether the grant is revoked
+	for after := range int64(10) {
+		g := issued(fmt.Sprint(after))
+		require.NoError(t, whole.Create(t.Context(), g))
+		at := epoch.Add(time.Duration(after) * time.Minute)
+		hook.left.Store(after)
+		_, err := dying.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
+		got, readErr := whole.Grant(t.Context(), g.ID)
+		require.NoError(t, readErr)
+		outcomes[[2]bool{err == nil, !got.RevokedAt.IsZero()}]++
+		if got.RevokedAt.IsZero() {
+			assert.Equal(t, want, list(), "an entry in the list alone means nothing, after %d commands", after)
+			at = at.Add(time.Second)
+			_, err = whole.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
+			require.NoError(t, err)
+		}
+		want = append(want, authserver.Revocation{ID: g.ID, At: at, AccessExpiresAt: g.AccessExpiresAt})
+		assert.Equal(t, want, list(), "after %d commands", after)
+	}
+	assert.NotZero(t, outcomes[[2]bool{false, false}], "crashes came before the grant was revoked")
+	assert.NotZero(t, outcomes[[2]bool{true, true}], "and after")
+	assert.Zero(t, outcomes[[2]bool{true, false}])
+	_, err := whole.Sweep(t.Context(), epoch.Add(10*time.Minute), 100)
+	require.NoError(t, err)
+	assert.Zero(t, cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val(), "what the crashes have left in the list is gone, too")
+}
+
+func TestListOfRevocationsIsTrimmed(t *testing.T) {
+	cfg := config(t)
+	s := open(t, cfg)
+	size := func() int64 { return cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val() }
+	revoke := func(id string, at time.Time) {
+		n, err := s.Revoke(t.Context(), authserver.Selector{ID: id}, "user", at)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	}
+	for i := range 100 { // nobody sweeps, and the access tokens live for ten minutes
+		at := epoch.Add(time.Duration(i) * time.Minute)
+		g := issued(fmt.Sprint(i))
+		g.ExpiresAt, g.AccessExpiresAt = at.Add(time.Hour), at.Add(10*time.Minute)
+		require.NoError(t, s.Create(t.Context(), g))
+		revoke(g.ID, at)
+		require.LessOrEqual(t, size(), int64(10))
+	}
+	all, err := s.Revoked(t.Context(), time.Time{}, "", epoch.Add(99*time.Minute), 0)
+	require.NoError(t, err)
+	assert.Len(t, all, 10)
+
+	end := epoch.Add(200 * time.Minute)
+	require.NoError(t, s.Create(t.Context(), issued("b")))
+	for _, e := range []string{"no such grant", "b"} { // of calls that crashed or are under way
+		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: redisstore.Entry(end, e)}).Err())
+	}
+	for _, row := range []struct {
+		now  time.Time
+		want int64
+	}{{end.Add(time.Hour - time.Millisecond), 2}, {end.Add(time.Hour), 0}} {
+		_, err = s.Sweep(t.Context(), row.now, 100)
+		require.NoError(t, err)
+		assert.Equal(t, row.want, size(), "an hour after its time nobody is about to make it true")
+	}
+}
+
+func TestListOfRevocationsIsNotTrusted(t *testing.T) {
+	cfg := config(t)
+	s := open(t, cfg)
+	require.NoError(t, s.Create(t.Context(), issued("alive")))
+	require.NoError(t, s.Create(t.Context(), issued("revoked")))
+	_, err := s.Revoke(t.Context(), authserver.Selector{ID: "revoked"}, "user", epoch)
+	require.NoError(t, err)
+	for _, e := range []string{redisstore.Entry(epoch, "alive"), redisstore.Entry(epoch, "nobody"), redisstore.Entry(epoch.Add(1e6), "revoked")} {
+		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: e}).Err())
+	}
+	all, err := s.Revoked(t.Context(), time.Time{}, "", epoch, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []authserver.Revocation{{ID: "revoked", At: epoch, AccessExpiresAt: epoch.Add(10 * time.Minute)}}, all)
+	require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: "\xff"}).Err())
+	_, err = s.Revoked(t.Context(), time.Time{}, "", epoch, 0)
+	assert.ErrorIs(t, err, redisstore.ErrDamaged)
+}

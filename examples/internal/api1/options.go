@@ -1,0 +1,158 @@
+package api1
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bearergate/bearergate/examples/internal/program"
+	"github.com/bearergate/bearergate/middleware"
+	"github.com/bearergate/bearergate/middleware/denylist"
+)
+
+// Options are the flags of the program.
+type Options struct {
+	Addr          string
+	Issuer        string
+	Audience      string
+	Skew          time.Duration
+	RequireExp    bool
+	RequiredScope string
+	Algs          string
+	Types         string
+	Profile       string
+	Realm         string
+	CORSOrigin    string
+	Drain         time.Duration
+
+	Denylist       bool
+	DenylistClient string
+	DenylistSecret string // from the environment: a flag would show it to everybody who lists the processes
+	WhenStale      string
+
+	Client  *http.Client // for discovery and the key set; nil: the library's own
+	flagSet *flag.FlagSet
+}
+
+// Define declares the flags.
+func (o *Options) Define(flags *flag.FlagSet) {
+	o.flagSet = flags
+	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5001", "`address` to listen on")
+	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "`URL` of the issuer whose tokens are accepted")
+	flags.StringVar(&o.Audience, "audience", "api1", "the `name` that a token must be meant for")
+	flags.DurationVar(&o.Skew, "skew", time.Minute, "clock skew: how long after exp a token is still accepted")
+	flags.BoolVar(&o.RequireExp, "require-exp", true, "refuse a token without exp")
+	flags.StringVar(&o.RequiredScope, "required-scope", "", "`scopes` that /identity needs, separated by spaces")
+	flags.StringVar(&o.Algs, "algs", "", "comma-separated `algorithms` to accept; empty: RS256,PS256,ES256,EdDSA")
+	flags.StringVar(&o.Types, "types", "", "comma-separated token `types` (the typ header) to accept; empty: the default")
+	flags.StringVar(&o.Profile, "profile", "", "empty, or aspnet: judge and answer like ASP.NET Core (its own default skew is 300s)")
+	flags.StringVar(&o.Realm, "realm", "api1", "the `realm` of challenges")
+	flags.StringVar(&o.CORSOrigin, "cors-origin", "", "an `origin` whose pages may call this API")
+	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
+	flags.BoolVar(&o.Denylist, "denylist", false, "refuse access tokens of sessions that were revoked, by the issuer's list of them")
+	flags.StringVar(&o.DenylistClient, "denylist-client", "api1", "the `client` that asks for the list; its secret is in the environment variable API1_SECRET")
+	flags.StringVar(&o.WhenStale, "when-stale", "refuse", "what becomes of tokens when the list can't be had: `refuse` (503; /readyz stays 200) or accept")
+}
+
+// config turns the flags into the middleware's configuration. A flag with a value that the middleware refuses is named.
+func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
+	cfg := middleware.NewConfig(o.Issuer, o.Audience)
+	cfg.ClockSkew = o.Skew
+	cfg.RequireExpirationTime = o.RequireExp
+	cfg.Realm = o.Realm
+	cfg.Logger = logger
+	cfg.HTTPClient = o.Client
+	if o.Algs != "" {
+		cfg.Algorithms = strings.Split(o.Algs, ",")
+	}
+	if o.Types != "" {
+		cfg.Types = strings.Split(o.Types, ",")
+	}
+	switch o.Profile {
+	case "":
+	case "aspnet":
+		cfg.Profile = middleware.ASPNET
+		if o.left("skew") {
+			cfg.ClockSkew = 5 * time.Minute
+		}
+		if o.left("realm") {
+			cfg.Realm = ""
+		}
+	default:
+		return nil, &program.UsageError{Flag: "profile", Err: fmt.Errorf("%q is neither empty nor aspnet", o.Profile)}
+	}
+	for _, scope := range strings.Fields(o.RequiredScope) {
+		if strings.ContainsAny(scope, "\"\\") {
+			return nil, &program.UsageError{Flag: "required-scope", Err: fmt.Errorf("%q is not a scope", scope)}
+		}
+	}
+	if o.Types != "" && slices.Contains(strings.Split(o.Types, ","), "") {
+		return nil, &program.UsageError{Flag: "types", Err: fmt.Errorf("%q names an empty type", o.Types)}
+	}
+	if u, err := url.Parse(o.CORSOrigin); o.CORSOrigin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o.CORSOrigin) {
+		return nil, &program.UsageError{Flag: "cors-origin", Err: fmt.Errorf("%q is not an origin, like http://127.0.0.1:5003", o.CORSOrigin)}
+	}
+	return cfg, o.blame(cfg)
+}
+
+// blame finds the flag whose value the middleware refuses, by trying each value alone.
+func (o *Options) blame(cfg *middleware.Config) error {
+	for _, try := range []struct {
+		flag string
+		set  func(*middleware.Config)
+	}{
+		{"issuer", func(c *middleware.Config) { c.Audiences = []string{"api1"} }},
+		{"audience", func(*middleware.Config) {}},
+		{"skew", func(c *middleware.Config) { c.ClockSkew = cfg.ClockSkew }},
+		{"algs", func(c *middleware.Config) { c.Algorithms = cfg.Algorithms }},
+		{"types", func(c *middleware.Config) { c.Types = cfg.Types }},
+		{"realm", func(c *middleware.Config) { c.Realm = cfg.Realm }},
+	} {
+		alone := middleware.NewConfig(cfg.Name, cfg.Audiences...)
+		try.set(alone)
+		auth, err := middleware.New(alone)
+		if err != nil {
+			return &program.UsageError{Flag: try.flag, Err: err}
+		}
+		if err := auth.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// denylist makes the list of revoked sessions, or nil if there is to be none.
+func (o *Options) denylist(logger *slog.Logger) (*denylist.List, error) {
+	when := denylist.WhenStale(o.WhenStale)
+	switch {
+	case !o.Denylist:
+		return nil, nil
+	case o.DenylistClient == "":
+		return nil, &program.UsageError{Flag: "denylist-client", Err: errors.New("it is empty")}
+	case when != denylist.Refuse && when != denylist.Accept:
+		return nil, &program.UsageError{Flag: "when-stale", Err: fmt.Errorf("%q is neither refuse nor accept", o.WhenStale)}
+	case o.Skew > 5*time.Minute: // the list forgets a session when its tokens are over for an API with that much skew
+		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than the 5m that -denylist allows for", o.Skew)}
+	}
+	cfg := denylist.NewConfig(o.Issuer, o.DenylistClient, o.DenylistSecret)
+	cfg.WhenStale = when
+	cfg.HTTPClient = o.Client
+	cfg.Logger = logger
+	return denylist.New(cfg)
+}
+
+// left tells whether a flag was left at its default by somebody who could have set it.
+func (o *Options) left(name string) bool {
+	if o.flagSet == nil {
+		return false
+	}
+	given := false
+	o.flagSet.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return !given
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package harness
+
+import (
+	"errors"
+	"os/exec"
+)
+
+// Pin returns [errors.ErrUnsupported]: this system leaves it to itself which processor a process runs on.
+func Pin(int) error { return errors.ErrUnsupported }
+
+func startOn(cmd *exec.Cmd, _ int) error { return cmd.Start() }
+
+func startAnywhere(cmd *exec.Cmd) error { return cmd.Start() }
