@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/bearergate/bearergate/middleware/peerbench/harness"
+)
+
+// The test binary is the server processes, too.
+func TestMain(m *testing.M) {
+	if role, ok := harness.Role(); ok {
+		if err := serve(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// One short round: every server renews sessions, what it answers passes inspect, and each has its row.
+func TestRound(t *testing.T) {
+	b := &bench{rounds: 1, connections: 2, chunk: 20 * time.Millisecond, warm: 10 * time.Millisecond}
+	require.NoError(t, b.run())
+	var out strings.Builder
+	b.write(&out)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 4+len(makers), out.String())
+	for _, line := range lines[2:] {
+		assert.Equal(t, 8, strings.Count(line, "|"), line)
+		assert.NotContains(t, line, "NaN")
+	}
+	for name, r := range b.results {
+		assert.Contains(t, out.String(), "| "+name+" |")
+		assert.NotEmpty(t, r.runs, name)
+		for _, one := range r.runs {
+			assert.Positive(t, one.Rate, name)
+			assert.Positive(t, one.P99, name)
+		}
+		if name != ours {
+			assert.Len(t, r.rate, 1, name)
+		}
+	}
+}
+
+// What is counted is a rotation: a refresh token that was spent gets nothing from a peer, and from ours, which still answers
+// within its grace, never the same one back.
+func TestRotation(t *testing.T) {
+	for name := range makers {
+		t.Run(name, func(t *testing.T) {
+			s, err := (&bench{connections: 1}).newSide(name)
+			require.NoError(t, err)
+			defer s.close()
+			c := s.chains[0]
+			spent := string(c.token)
+			require.NoError(t, c.next())
+			require.NoError(t, c.inspect(s.keys))
+			renewed := string(c.token)
+			c.token = []byte(spent)
+			if name == ours {
+				require.NoError(t, c.next())
+				assert.Equal(t, renewed, string(c.token), "the grace: the successor again")
+				return
+			}
+			assert.Error(t, c.next())
+		})
+	}
+}
+
+// inspect would see it if a server did less.
+func TestInspect(t *testing.T) {
+	s, err := (&bench{connections: 1}).newSide(ours)
+	require.NoError(t, err)
+	defer s.close()
+	other, err := (&bench{connections: 1}).newSide("ory/fosite")
+	require.NoError(t, err)
+	defer other.close()
+	c := s.chains[0]
+	require.NoError(t, c.next())
+	require.NoError(t, c.inspect(s.keys))
+	good := string(c.answer)
+
+	assert.Error(t, c.inspect(other.keys), "keys of another server")
+	for _, name := range []string{"access_token", "id_token", "refresh_token", "expires_in"} {
+		c.answer = []byte(strings.Replace(good, `"`+name+`"`, `"x"`, 1))
+		assert.Error(t, c.inspect(s.keys), "no %s", name)
+	}
+}
