@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/examples/internal/program"
+	"github.com/bearergate/bearergate/jwks"
+)
+
+// nodeConfig is what all authorization servers of the cluster have in common: all of it.
+type nodeConfig struct {
+	Issuer                             string
+	Store                              storeConfig
+	RefreshKeys                        [][]byte
+	APISecret                          string
+	AccessLifetime, Grace, KeyRotation time.Duration
+	MaxRollback                        int
+}
+
+// loadClient is the client that all sessions belong to.
+const loadClient = "load"
+
+// clockSkew is what the APIs of the cluster allow.
+const clockSkew = 10 * time.Second
+
+// server makes an authorization server over a store.
+func (c nodeConfig) server(store sessionStore, onEvent func(context.Context, authserver.Event), logger *slog.Logger) (*authserver.Server, error) {
+	keys, err := jwks.NewRotator(jwks.RotatorConfig{
+		Store:       store,
+		RotateEvery: c.KeyRotation,
+		// The document may be kept for a quarter of a key's life, and the next key is in it for the whole of its predecessor's.
+		MaxAge:        c.KeyRotation / 4,
+		TokenLifetime: c.AccessLifetime + clockSkew,
+		Logger:        logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg := authserver.NewConfig(c.Issuer)
+	cfg.Store, cfg.Keys, cfg.RefreshKeys = store, keys, c.RefreshKeys
+	cfg.AccessTokenLifetime, cfg.RefreshGrace, cfg.MaxRollback = c.AccessLifetime, c.Grace, c.MaxRollback
+	cfg.Resources = map[string][]string{"api1": {"api1"}}
+	cfg.Clients = []authserver.Client{
+		{ID: loadClient, Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+		{ID: apiClient, Secrets: []authserver.Secret{authserver.HashSecret(c.APISecret)}, Serves: []string{"api1"}},
+	}
+	cfg.OnEvent, cfg.Logger = onEvent, logger
+	return authserver.New(cfg)
+}
+
+// nodePart is one authorization server. It prints the kinds of its rarer events, so that they are counted even if it is killed.
+func nodePart(ctx context.Context, config json.RawMessage, _ <-chan string, logger *slog.Logger) error {
+	var c nodeConfig
+	if err := json.Unmarshal(config, &c); err != nil {
+		return errors.New("the configuration cannot be read") // the cause might quote it
+	}
+	logRedis(logger)
+	store, closeStore, err := c.Store.openWhenThere(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closeStore() }()
+	server, err := c.server(store, func(_ context.Context, e authserver.Event) {
+		if e.Kind != "refresh.rotated" && e.Kind != "token.issued" {
+			fmt.Println(e.Kind)
+		}
+	}, logger)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", server)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := server.Ready(r.Context()); err != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ready\n")
+	})
+	listener, err := program.Listen(ctx, "addr", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	sweeping := make(chan error, 1)
+	go func() { sweeping <- server.Run(ctx) }()
+	fmt.Println(announce + program.URL(listener))
+	err = program.Serve(ctx, listener, mux, logger)
+	if ctx.Err() != nil {
+		<-sweeping
+	}
+	return err
+}
+
+// logRedis sets where the Redis client says that it cannot connect.
+func logRedis(logger *slog.Logger) { redis.SetLogger(redisLogger{logger: logger}) }
+
+// redisLogger sends what the Redis client has to say to the log.
+type redisLogger struct{ logger *slog.Logger }
+
+func (l redisLogger) Printf(ctx context.Context, format string, v ...any) {
+	l.logger.WarnContext(ctx, fmt.Sprintf(format, v...))
+}

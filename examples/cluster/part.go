@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bearergate/bearergate/examples/internal/program"
+)
+
+// parts are what the program can be besides itself. Each gets its configuration, the rest of stdin line by line, and a context
+// that ends with stdin.
+var parts = map[string]func(ctx context.Context, config json.RawMessage, commands <-chan string, logger *slog.Logger) error{
+	"node": nodePart, "api": apiPart, "database": databasePart,
+}
+
+// runPart is the main function of a part.
+func runPart(name string) int {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	in := bufio.NewReader(os.Stdin)
+	config, err := in.ReadBytes('\n')
+	if err != nil {
+		logger.Error("no configuration", "part", name)
+		return program.ExitError
+	}
+	commands := make(chan string)
+	go func() {
+		defer cancel() // the program that started this part has gone
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			commands <- lines.Text()
+		}
+	}()
+	if err := parts[name](ctx, config, commands, logger); err != nil && !errors.Is(err, context.Canceled) {
+		logger.Error("ended", "part", name, "error", err)
+		return program.ExitError
+	}
+	return program.ExitOK
+}
+
+// announce tells the parent that the part accepts connections.
+const announce = "listening on "
+
+// process is a running part.
+type process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	url    string // where it listens
+	exited chan struct{}
+}
+
+// startPart starts a part, hands it its configuration, and waits until it announces itself. Its further lines on stdout go to
+// onLine; what it logs goes to a file.
+func startPart(ctx context.Context, name, logFile string, config any, onLine func(string)) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p := &process{cmd: exec.Command(self, name), exited: make(chan struct{})} //nolint:noctx // it ends with its stdin
+	p.cmd.Stderr = log
+	p.cmd.SysProcAttr = ownGroup() // so that ^C reaches this program alone, which ends the others in order
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	listening := make(chan string, 1)
+	go func() {
+		defer close(p.exited)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if url, ok := strings.CutPrefix(lines.Text(), announce); ok {
+				listening <- url
+			} else if onLine != nil {
+				onLine(lines.Text())
+			}
+		}
+		_ = p.cmd.Wait()
+	}()
+	line, err := json.Marshal(config)
+	if err == nil {
+		_, err = p.in.Write(append(line, '\n'))
+	}
+	if err != nil {
+		p.kill()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	select {
+	case p.url = <-listening:
+		return p, nil
+	case <-p.exited:
+		return nil, fmt.Errorf("%s ended at once: see %s", name, filepath.Base(logFile))
+	case <-ctx.Done():
+		p.kill()
+		return nil, ctx.Err()
+	}
+}
+
+// kill ends the process as a crash does, and waits until it is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// stop closes stdin and waits; what does not end by itself is killed.
+func (p *process) stop() {
+	_ = p.in.Close()
+	select {
+	case <-p.exited:
+	case <-time.After(15 * time.Second):
+		p.kill()
+	}
+}
