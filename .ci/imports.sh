@@ -16,14 +16,16 @@ declare -A may=(
   [middleware]="$jwt $module/jwks"
   [middleware/authclient]="$oauth2"
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
+  [middleware/denylist]="$module/middleware"
   [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt"
   [authserver/authservertest]="$jwt $module/jwks $module/middleware $module/authserver"
-  [authserver/storetest]="$module/authserver $testify"
+  [authserver/storetest]="$module/authserver"
   [authserver/boltstore]="go.etcd.io/bbolt go.etcd.io/bbolt/errors $module/authserver $module/jwks"
 )
 # what test files may import on top
 declare -A tests=(
   [middleware]="$module/middleware/authtest"
+  [middleware/denylist]="$module/middleware/authtest"
   [authserver]="$module/authserver/storetest $module/middleware/authclient $module/middleware/authtest $oauth2"
   [authserver/boltstore]="$module/authserver/storetest $module/jwks"
 )
