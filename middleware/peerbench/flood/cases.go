@@ -61,13 +61,13 @@ func burn(n int) (stop func(), err error) {
 	}), nil
 }
 
-// spawn calls what over and over in n goroutines until stop is called or it returns an error.
+// spawn calls what over and over in n goroutines, in each at least once, until stop is called or it returns an error.
 func spawn(n int, what func() error) (stop func()) {
 	var over atomic.Bool
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			for !over.Load() && what() == nil {
+			for what() == nil && !over.Load() {
 			}
 		})
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +51,13 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
+}
+
+// However late its goroutines come to their turn on a busy machine, a flood is one.
+func TestSpawn(t *testing.T) {
+	var calls atomic.Int64
+	spawn(3, func() error { calls.Add(1); return errors.New("once is enough") })()
+	assert.EqualValues(t, 3, calls.Load())
 }
 
 // A flood of tokens that are not refused is no flood.

@@ -93,6 +93,30 @@ func TestServer(t *testing.T) {
 	assert.Error(t, err, "nothing is left of it")
 }
 
+// However late a client comes to its turn on a busy machine, it sends a request: there is always something to be told.
+func TestLoad(t *testing.T) {
+	s, err := harness.Start("one", 0)
+	require.NoError(t, err)
+	defer s.Close()
+	sent := make([]int, 3)
+	var clients []func() error
+	for i := range sent {
+		clients = append(clients, func() error { sent[i]++; return nil })
+	}
+	run, err := s.Load(clients, 0)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 1, 1}, sent)
+	assert.Positive(t, run.Rate)
+	assert.Positive(t, run.P99)
+
+	broken := errors.New("broken")
+	_, err = s.Load(append(clients, func() error { return broken }), 0)
+	assert.ErrorIs(t, err, broken)
+}
+
 func TestQuartile(t *testing.T) {
 	values := []float64{4, 1, 3, 2}
 	assert.Equal(t, []float64{2, 3, 4}, []float64{harness.Quartile(values, 1), harness.Quartile(values, 2), harness.Quartile(values, 3)})

@@ -14,8 +14,8 @@ type Run struct {
 	P50, P99 float64 // of the time that a request took, seen by the client
 }
 
-// Load lets every client send one request after the other for a while. A client is a function that sends one, and returns
-// what is wrong with the answer; the first error ends its requests and is Load's.
+// Load lets every client send one request after the other for a while, and one at least. A client is a function that sends
+// one, and returns what is wrong with the answer; the first error ends its requests and is Load's. There has to be a client.
 func (s *Server) Load(clients []func() error, length time.Duration) (Run, error) {
 	used, err := s.CPU()
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Server) Load(clients []func() error, length time.Duration) (Run, error)
 	var wg sync.WaitGroup
 	for i, client := range clients {
 		wg.Go(func() {
-			for at := time.Now(); at.Before(end); {
+			for at := time.Now(); len(took[i]) == 0 || at.Before(end); {
 				if errs[i] = client(); errs[i] != nil {
 					return
 				}
