@@ -26,12 +26,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("peerbench: ")
-	if role, ok := harness.Role(); ok {
-		if err := serve(role); err != nil {
-			log.Fatalf("%s: %v", role, err)
-		}
-		return
-	}
+	harness.Main(serve)
 	b := &bench{}
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds")
 	flag.DurationVar(&b.chunk, "chunk", 500*time.Millisecond, "length of one measurement")

@@ -32,12 +32,7 @@ func main() {
 	log.SetOutput(os.Stderr)                                        // which slog has taken over
 	log.SetFlags(0)
 	log.SetPrefix("flood: ")
-	if role, ok := harness.Role(); ok {
-		if err := serve(role); err != nil {
-			log.Fatalf("%s: %v", role, err)
-		}
-		return
-	}
+	harness.Main(serve)
 	b := &bench{}
 	flag.IntVar(&b.windows, "windows", 40, "windows with a flood, each between two without")
 	flag.DurationVar(&b.window, "window", 200*time.Millisecond, "length of a window")

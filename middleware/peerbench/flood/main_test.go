@@ -17,13 +17,7 @@ import (
 
 // The test binary is the server and the flooder, too.
 func TestMain(m *testing.M) {
-	if role, ok := harness.Role(); ok {
-		if err := serve(role); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	harness.Main(serve)
 	os.Exit(m.Run())
 }
 

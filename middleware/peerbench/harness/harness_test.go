@@ -19,14 +19,9 @@ import (
 
 // The test binary is the server process, too.
 func TestMain(m *testing.M) {
-	if role, ok := harness.Role(); ok {
-		err := harness.Serve(http.HandlerFunc(answer), func(question string) (string, error) { return role + " " + question, nil })
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	harness.Main(func(role string) error {
+		return harness.Serve(http.HandlerFunc(answer), func(question string) (string, error) { return role + " " + question, nil })
+	})
 	os.Exit(m.Run())
 }
 

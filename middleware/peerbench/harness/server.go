@@ -17,8 +17,19 @@ import (
 // roleVariable tells a program that it was started to be a server.
 const roleVariable = "BEARERGATE_PEERBENCH_SERVER"
 
-// Role is what [Start] was given, in the process that it has started. Programs ask for it first thing.
-func Role() (role string, ok bool) { return os.LookupEnv(roleVariable) }
+// Main is called first thing by programs and by the TestMain of their tests. In a process that [Start] has started, it calls
+// serve with what Start was given, and ends the process; in any other it returns.
+func Main(serve func(role string) error) {
+	role, ok := os.LookupEnv(roleVariable)
+	if !ok {
+		return
+	}
+	if err := serve(role); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", role, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // Serve is the life of a server process: it listens on a port of 127.0.0.1, says on the standard output which, and answers
 // the questions that come on the standard input, one a line, until that ends. So no server outlives who has started it.

@@ -30,12 +30,7 @@ func main() {
 	log.SetOutput(os.Stderr)                                        // which slog has taken over
 	log.SetFlags(0)
 	log.SetPrefix("loopback: ")
-	if role, ok := harness.Role(); ok {
-		if err := serve(role); err != nil {
-			log.Fatalf("%s: %v", role, err)
-		}
-		return
-	}
+	harness.Main(serve)
 	b := &bench{}
 	flag.IntVar(&b.rounds, "rounds", 10, "rounds; each begins with new processes")
 	flag.IntVar(&b.turns, "turns", 5, "turns that a case takes in a round")

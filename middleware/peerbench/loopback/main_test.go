@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -16,13 +15,7 @@ import (
 
 // The test binary is the server processes, too.
 func TestMain(m *testing.M) {
-	if role, ok := harness.Role(); ok {
-		if err := serve(role); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	harness.Main(serve)
 	os.Exit(m.Run())
 }
 
