@@ -20,6 +20,12 @@
 // finds a key only if it is the only one that fits. The keys of one source are never used for tokens of another issuer: each
 // issuer has a source of its own.
 //
+// # Where signing keys are kept
+//
+// In a [KeyStore]: a file ([FileKeyStore]), the store of package boltstore, pgstore or redisstore, or one of your own, which is two
+// methods. A [SealedKeyStore] around it keeps them so that a copy of the store is of no use to anybody. Keys that never leave a key
+// management service are a [RotatorConfig].Signer.
+//
 // # What went wrong
 //
 // ErrKeyNotFound blames the token, ErrUnavailable does not: the first is a 401, the second a 503. No error, log line or

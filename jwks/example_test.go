@@ -3,6 +3,8 @@ package jwks_test
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +87,68 @@ func ExampleFileKeyStore() {
 	http.Handle("GET /keys", rotator)
 	fmt.Println(rotator.Ready(context.Background()))
 	// Output: <nil>
+}
+
+// Whoever gets hold of the file, or of a backup of it, can do nothing with it.
+func ExampleSealedKeyStore() {
+	dir, err := os.MkdirTemp("", "keys")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	key := make([]byte, 32) // from a secret of your platform: openssl rand -base64 32
+	rand.Read(key)
+	store, err := jwks.NewSealedKeyStore(jwks.FileKeyStore(filepath.Join(dir, "signing-keys.sealed")), key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := store.Reseal(context.Background()); err != nil { // at every start: the key may be another one now
+		fmt.Println(err)
+		return
+	}
+	rotator, err := jwks.NewRotator(jwks.RotatorConfig{Store: store})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	http.Handle("GET /sealed/keys", rotator)
+	fmt.Println(rotator.Ready(context.Background()))
+	// Output: <nil>
+}
+
+// Keys that were kept in clear so far are read through the store and saved through the sealed one, once.
+func ExampleSealedKeyStore_fromClear() {
+	ctx := context.Background()
+	var store jwks.KeyStore = new(jwks.MemoryKeyStore) // yours, with keys in it
+	if err := store.SaveKeys(ctx, []byte("keys in clear"), ""); err != nil {
+		fmt.Println(err)
+		return
+	}
+	key := make([]byte, 32)
+	rand.Read(key)
+	sealed, err := jwks.NewSealedKeyStore(store, key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, _, err = sealed.LoadKeys(ctx)
+	fmt.Println(errors.Is(err, jwks.ErrSealed))
+
+	state, version, err := store.LoadKeys(ctx)
+	if err == nil {
+		err = sealed.SaveKeys(ctx, state, version)
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	state, _, err = sealed.LoadKeys(ctx)
+	fmt.Println(string(state), err)
+	// Output:
+	// true
+	// keys in clear <nil>
 }
 
 // A key set from a file, or from anywhere else.

@@ -42,6 +42,9 @@ func (f *fileKeyStore) SaveKeys(ctx context.Context, state []byte, version strin
 		return fmt.Errorf("jwks: key file: lock: %w", err)
 	}
 	defer unlock()
+	if ctx.Err() != nil { // the lock may be free even so
+		return fmt.Errorf("jwks: key file: %w", context.Cause(ctx))
+	}
 	_, now, err := f.LoadKeys(ctx)
 	if err != nil {
 		return err

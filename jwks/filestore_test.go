@@ -68,61 +68,6 @@ func ecSigner(t testing.TB) crypto.Signer {
 	return private
 }
 
-// TestKeyStores holds both stores to the contract.
-func TestKeyStores(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) jwks.KeyStore{
-		"memory": func(*testing.T) jwks.KeyStore { return new(jwks.MemoryKeyStore) },
-		"file": func(t *testing.T) jwks.KeyStore {
-			return jwks.FileKeyStore(filepath.Join(t.TempDir(), "deep", "down", "keys.json"))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx := context.Background()
-			store := open(t)
-			state, none, err := store.LoadKeys(ctx)
-			require.NoError(t, err)
-			assert.Empty(t, state)
-			assert.Empty(t, none)
-			assert.ErrorIs(t, store.SaveKeys(ctx, []byte("x"), "wrong"), jwks.ErrConflict)
-			require.NoError(t, store.SaveKeys(ctx, []byte("one"), ""))
-			assert.ErrorIs(t, store.SaveKeys(ctx, []byte("x"), ""), jwks.ErrConflict)
-			state, one, err := store.LoadKeys(ctx)
-			require.NoError(t, err)
-			assert.Equal(t, "one", string(state))
-			state[0] = 'X' // ours to change
-			require.NoError(t, store.SaveKeys(ctx, []byte("two"), one))
-			assert.ErrorIs(t, store.SaveKeys(ctx, []byte("x"), one), jwks.ErrConflict)
-			state, two, err := store.LoadKeys(ctx)
-			require.NoError(t, err)
-			assert.Equal(t, "two", string(state))
-			assert.NotEqual(t, one, two)
-
-			// Of many who saw the same state exactly one replaces it, each time.
-			for round := range 10 {
-				_, version, err := store.LoadKeys(ctx)
-				require.NoError(t, err)
-				var wg sync.WaitGroup
-				var mu sync.Mutex
-				won := 0
-				for i := range 8 {
-					wg.Go(func() {
-						err := store.SaveKeys(ctx, fmt.Appendf(nil, "round %d by %d", round, i), version)
-						mu.Lock()
-						defer mu.Unlock()
-						if err == nil {
-							won++
-						} else {
-							assert.ErrorIs(t, err, jwks.ErrConflict)
-						}
-					})
-				}
-				wg.Wait()
-				assert.Equal(t, 1, won)
-			}
-		})
-	}
-}
-
 func TestFileKeyStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "private", "keys.json")
 	r := newRotator(t, jwks.RotatorConfig{Store: jwks.FileKeyStore(path)})

@@ -10,22 +10,33 @@ import (
 	"sync"
 )
 
-// KeyStore keeps the state of a [Rotator]: one small text, which holds private keys and so has to be kept like one.
+// KeyStore keeps the state of a [Rotator]: one small text, some KiB, which holds private keys and so has to be kept like one, or
+// sealed by a [SealedKeyStore].
 //
 // Several Rotators may share a store; the state in it decides for all of them. An implementation must be safe for concurrent
-// use. [FileKeyStore] and [MemoryKeyStore] are two.
+// use. [FileKeyStore], [MemoryKeyStore] and [SealedKeyStore] are three.
 type KeyStore interface {
-	// LoadKeys returns what was saved last, by whichever node, and a version that changes whenever the state does. Both
-	// are empty when nothing has been saved yet, which is no error.
+	// LoadKeys returns what was saved last, by whichever node, and its version, which is never that of another state. Both
+	// are empty when nothing has been saved yet, which is no error. The state is the caller's to change.
 	LoadKeys(ctx context.Context) (state []byte, version string, err error)
 
 	// SaveKeys replaces the state, in one step and for good, provided that the version is still the given one (empty:
-	// that nothing has been saved yet). Otherwise it changes nothing and fails with ErrConflict.
+	// that nothing has been saved yet). Otherwise it changes nothing and fails with ErrConflict. With a ctx that has ended it
+	// changes nothing and fails. The state is never empty and may be any bytes.
 	SaveKeys(ctx context.Context, state []byte, version string) error
 }
 
-// ErrConflict is what [KeyStore].SaveKeys fails with when somebody else has saved in the meantime.
-var ErrConflict = errors.New("jwks: the keys were changed in the meantime")
+// Errors of a [KeyStore].
+var (
+	// ErrConflict is what SaveKeys fails with when somebody else has saved in the meantime.
+	ErrConflict = errors.New("jwks: the keys were changed in the meantime")
+
+	// ErrSealKey is what [NewSealedKeyStore] fails with: it was given no key, or one that has not 32 bytes.
+	ErrSealKey = errors.New("jwks: a key to seal with has to have 32 bytes")
+
+	// ErrSealed says that none of the keys of a [SealedKeyStore] opens what is in the store underneath. It is left as it is.
+	ErrSealed = errors.New("jwks: none of the keys opens the sealed state")
+)
 
 // MemoryKeyStore keeps the keys for the life of the process. It is for tests and for demonstrations: after a restart no
 // token from before is accepted. It is ready to use, safe for concurrent use, and must not be copied.
@@ -43,9 +54,12 @@ func (m *MemoryKeyStore) LoadKeys(context.Context) ([]byte, string, error) {
 }
 
 // SaveKeys implements [KeyStore].
-func (m *MemoryKeyStore) SaveKeys(_ context.Context, state []byte, version string) error {
+func (m *MemoryKeyStore) SaveKeys(ctx context.Context, state []byte, version string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if version != m.name() {
 		return ErrConflict
 	}
