@@ -26,17 +26,7 @@ import (
 	"github.com/bearergate/bearergate/authserver/pgstore"
 )
 
-const childEnv = "PGSTORE_TEST_CHILD"
-
-// TestMain turns the test binary into a helper process when it is started as one.
 func TestMain(m *testing.M) {
-	if _, child := os.LookupEnv(childEnv); child {
-		if err := submitChild(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
 	code := m.Run()
 	stopOwn()
 	os.Exit(code)

@@ -18,17 +18,7 @@ import (
 	"github.com/bearergate/bearergate/authserver/redisstore"
 )
 
-const childEnv = "REDISSTORE_TEST_CHILD"
-
-// TestMain turns the test binary into a helper process when it is started as one.
 func TestMain(m *testing.M) {
-	if _, child := os.LookupEnv(childEnv); child {
-		if err := submitChild(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
 	redis.SetLogger(silent{}) // servers that are down are what some tests are about
 	code := m.Run()
 	stopOwn()

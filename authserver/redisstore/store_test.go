@@ -221,9 +221,9 @@ func TestIndexesAreNotTrusted(t *testing.T) {
 // somebody else's.
 func TestCommandsAreNotSentTwice(t *testing.T) {
 	cfg := config(t)
-	n := newLine(t, server(t))
+	n := storetest.NewLine(t, server(t))
 	s := cfg
-	s.Client = connect(t, n.l.Addr().String())
+	s.Client = connect(t, n.Addr())
 	through, direct := open(t, s), open(t, cfg)
 	require.NoError(t, through.Create(t.Context(), grant("a")))
 	n.LoseAnswers(true)
