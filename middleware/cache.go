@@ -58,6 +58,9 @@ func newCache(entries, bytes int, digests bool) *cache {
 // leastSize is no more than the size of any verified token: a table need not have room for more of them than that.
 const leastSize = 384
 
+// mostRemembered is how many tokens a table is made for, 1.6 GB of it: a larger one might not be had when the first token comes.
+const mostRemembered = 1 << 26
+
 // place returns the set and the tag of raw. The end of a token is its signature, of which no two are alike.
 func (c *cache) place(t *table, raw string) (*cacheSet, uint32) {
 	const tail = 32

@@ -36,7 +36,8 @@ type Config struct {
 	MaxTokenSize int
 
 	// CacheEntries is the most verified tokens that are remembered, so that a token that is presented again costs no second
-	// verification. NewConfig sets 16384. 0 remembers none.
+	// verification. NewConfig sets 16384. 0 remembers none. More than 67 108 864 for which there is room in CacheBytes are
+	// refused.
 	//
 	// Only a token that is the same byte for byte, whose key the issuer still publishes, and whose exp, nbf, iat and
 	// MaxTokenAge still hold to the nanosecond is accepted this way; Check is asked every time. Refusals and tokens that

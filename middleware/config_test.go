@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,6 +92,9 @@ func TestProblems(t *testing.T) {
 		{"a negative number of remembered tokens", func(c *middleware.Config) { c.CacheEntries = -1 }, `CacheEntries: -1 is negative`},
 		{"a negative size of what is remembered", func(c *middleware.Config) { c.CacheBytes = -1 }, `CacheBytes: -1 is negative`},
 		{"nothing remembered", func(c *middleware.Config) { c.CacheEntries = 0; c.CacheBytes = 0 }, ``},
+		{"as many remembered tokens as there are numbers", func(c *middleware.Config) { c.CacheEntries = math.MaxInt }, ``},
+		{"as much memory as there are numbers", func(c *middleware.Config) { c.CacheBytes = math.MaxInt }, ``},
+		{"more remembered tokens than fit into a table", func(c *middleware.Config) { c.CacheEntries, c.CacheBytes = math.MaxInt, math.MaxInt }, `more than the 67108864 that a table is made for`},
 		{"a negative number of verifications", func(c *middleware.Config) { c.MaxVerifications = -1 }, `MaxVerifications: -1 is negative`},
 		{"an empty required claim", func(c *middleware.Config) { c.RequiredClaims = []string{""} }, `empty name in RequiredClaims`},
 		{"an empty scope claim", func(c *middleware.Config) { c.ScopeClaims = []string{""} }, `neither a name nor a JSON Pointer`},

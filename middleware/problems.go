@@ -78,6 +78,9 @@ func (c *Config) problems() []error {
 			add(bound.name, "%d is negative", bound.value)
 		}
 	}
+	if room := c.CacheBytes / leastSize; min(c.CacheEntries, room) > mostRemembered {
+		add("CacheEntries", "%d of them in CacheBytes, %d, are more than the %d that a table is made for", c.CacheEntries, c.CacheBytes, mostRemembered)
+	}
 	names := map[string]bool{}
 	for n, iss := range c.all() {
 		where := "issuer " + strconv.Quote(iss.Name)
