@@ -58,7 +58,7 @@ func (b *Bearer) Handler(next http.Handler) http.Handler {
 
 // Require returns Handler for tokens that have every one of the scopes; a token without them is answered with 403
 // insufficient_scope, which names them. With none given it is Handler that wants a token even if Optional is set. Inside
-// another Handler or Require of the same Bearer the same token is not judged a second time.
+// another Handler or Require of the same Bearer the same token is not judged a second time before it expires.
 func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
@@ -141,8 +141,9 @@ func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *
 func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, raw string, fromQuery bool, err error) {
 	v, ctx := b.validator, r.Context()
 	raw, fromQuery, err = b.credentials(r)
-	// The context may have been lent to another request: what this one carries must be what was judged.
-	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.raw == raw {
+	// The context may have been lent to another request: what this one carries must be what was judged. It may also have outlived
+	// the token, as that of a websocket does, whose messages become requests.
+	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.token != nil && j.raw == raw && v.lasts(j.token) {
 		if rt != nil {
 			err = b.judgeRoute(ctx, rt, j.token, nil)
 		}

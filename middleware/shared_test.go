@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -152,6 +153,56 @@ func TestTheRequestsOwnTokenIsJudged(t *testing.T) {
 			assert.Equal(t, 200, serve(outer, r).Code)
 		})
 	}
+}
+
+// Nor does it keep a token alive: the messages of a websocket, say, that become requests with the context of the one that
+// opened it.
+func TestAContextThatOutlivesItsToken(t *testing.T) {
+	for _, entries := range []int{0, 100} {
+		w := newWorld(t)
+		w.cfg.CacheEntries, w.cfg.ClockSkew = entries, 10*time.Second
+		checks := 0
+		w.cfg.Check = func(context.Context, *middleware.Token) error { checks++; return nil }
+		auth := w.bearer(t)
+		auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			for _, row := range []struct {
+				after  time.Duration
+				code   int
+				checks int
+			}{
+				{0, 200, 1},
+				{5*time.Minute + 8*time.Second, 200, 1},
+				{5*time.Minute + 10*time.Second - 1, 200, 2},
+				{5*time.Minute + 10*time.Second, 401, 2},
+				{time.Hour, 401, 2},
+			} {
+				opened := w.iss.Now()
+				w.iss.Advance(row.after)
+				assert.Equal(t, row.code, serve(auth.Require("a")(ok), r).Code, row.after)
+				assert.Equal(t, row.checks, checks, row.after)
+				w.iss.Advance(opened.Sub(w.iss.Now()))
+			}
+		})).ServeHTTP(httptest.NewRecorder(), w.iss.Request("GET", "/", authtest.Scope("a")))
+		assert.Equal(t, 2, checks)
+	}
+}
+
+// A context that says that there was no token says nothing of a request that has one.
+func TestAContextWithoutAToken(t *testing.T) {
+	outer, inner := newWorld(t), newWorld(t)
+	inner.cfg.Optional, inner.cfg.AllowQuery = true, true
+	auth := inner.bearer(t)
+	lent := context.Background()
+	serve(outer.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		own := r.Clone(r.Context())
+		own.Header.Del("Authorization")
+		auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { lent = r.Context() })).ServeHTTP(rw, own)
+	})), outer.iss.Request("GET", "/"))
+	r := httptest.NewRequestWithContext(lent, "GET", "/?access_token=", nil)
+	_, err := auth.Check(r)
+	require.ErrorIs(t, err, middleware.ErrInvalidRequest)
+	assert.Equal(t, 400, serve(auth.Require()(ok), r).Code)
+	assert.Equal(t, 400, serve(auth.Require("a")(ok), r).Code)
 }
 
 // Optional is about this Bearer's own token.

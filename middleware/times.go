@@ -39,6 +39,13 @@ func (v *Validator) judgeTimes(iss *issuer, c *claimSet, now time.Time) *refusal
 	return nil
 }
 
+// lasts reports whether tok, which was accepted, is certain not to have expired since. When it does not, the token is to be judged
+// anew: a moment before its end, or without one, it is accepted again.
+func (v *Validator) lasts(tok *Token) bool {
+	end := tok.Expiry()
+	return end.IsZero() || v.micro()+clockMargin < end.Add(v.cfg.ClockSkew).UnixMicro()
+}
+
 // judgeAudience wants one of ours among aud.
 func (v *Validator) judgeAudience(iss *issuer, c *claimSet) *refusal {
 	if c.has&hasAud == 0 {
