@@ -72,7 +72,7 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 // codeReplayed ends what was issued for a code that comes a second time (RFC 6749 section 4.1.2). Client, redirect URI and verifier
 // have been checked: someone who merely saw a code can end nothing.
 func (s *Server) codeReplayed(ctx context.Context, g *Grant) *oauthError {
-	n, err := s.end(ctx, Selector{ID: g.ID}, "code_replay")
+	n, err := s.end(context.WithoutCancel(ctx), Selector{ID: g.ID}, "code_replay") // hanging up saves nobody
 	if err != nil {
 		return unavailable(err)
 	}
@@ -94,6 +94,7 @@ func (s *Server) limitSessions(ctx context.Context, c *Client, g *Grant) {
 	if s.cfg.SessionsPerClient == 0 || !g.Refresh {
 		return
 	}
+	ctx = context.WithoutCancel(ctx) // who hangs up has the new session all the same
 	all, err := s.cfg.Store.Grants(ctx, Selector{Subject: g.Subject, ClientID: c.ID}, s.now(), 0)
 	if err != nil {
 		s.log.ErrorContext(ctx, "session limit not applied", "error", err)

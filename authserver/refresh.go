@@ -246,7 +246,7 @@ func (r *refresh) answer(gen uint32) (string, *oauthError) {
 
 // reuse ends the family: a token that was superseded longer ago than the grace has come, so there are two holders.
 func (r *refresh) reuse(ctx context.Context) *oauthError {
-	n, err := r.end(ctx, Selector{ID: r.grant.ID}, "reuse")
+	n, err := r.end(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse") // hanging up saves nobody
 	if err != nil {
 		return unavailable(err)
 	}

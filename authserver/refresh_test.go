@@ -405,6 +405,71 @@ func TestSessionsPerClient(t *testing.T) {
 	}
 }
 
+// hangUp is a store whose client hangs up when it has read a grant, or when it has changed one, and that does nothing for whom has gone.
+type hangUp struct {
+	authserver.Store
+	read, changed context.CancelFunc
+}
+
+func (h hangUp) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+	defer h.read()
+	return h.Store.Grant(ctx, id)
+}
+
+func (h hangUp) Advance(ctx context.Context, step authserver.Step) error {
+	defer h.changed()
+	return h.Store.Advance(ctx, step)
+}
+
+func (h hangUp) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return h.Store.Grants(ctx, sel, now, limit)
+}
+
+func (h hangUp) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return h.Store.Revoke(ctx, sel, reason, now)
+}
+
+// TestHangingUpEndsNothingLess: a client that is gone before the answer does not keep the session that had to end.
+func TestHangingUpEndsNothingLess(t *testing.T) {
+	exchange := func(code string) *http.Request {
+		return formRequest("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
+	}
+	for _, row := range []struct {
+		reason string
+		last   func(w *world, code, token string) *http.Request // ends the session of token, which came for code
+	}{
+		{"reuse", func(w *world, _, token string) *http.Request {
+			w.refresh(token)
+			w.advance(time.Minute)
+			return formRequest("/token", "grant_type", "refresh_token", "refresh_token", token)
+		}},
+		{"code_replay", func(_ *world, code, _ string) *http.Request { return exchange(code) }},
+		{"cap", func(w *world, _, _ string) *http.Request { return exchange(w.code()) }},
+	} {
+		t.Run(row.reason, func(t *testing.T) {
+			w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 1 })
+			code := w.code()
+			token := w.exchange(code).str("refresh_token")
+			w.advance(time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
+			last := as(row.last(w, code, token), mvcID, mvcKey).WithContext(ctx)
+			h := hangUp{w.store.Store, cancel, cancel}
+			if row.reason == "cap" { // the new session has to be there
+				h.read = func() {}
+			}
+			w.store.Store = h
+			w.do(last)
+			assert.Equal(t, row.reason, w.row(token).RevokeReason)
+		})
+	}
+}
+
 func TestPerClientTerms(t *testing.T) {
 	grace := time.Duration(0)
 	w := newWorld(t, func(w *world) {
