@@ -471,13 +471,29 @@ func TestRevocationOfManyGoesOn(t *testing.T) {
 	for i, r := range list {
 		require.Equal(t, began.Add(time.Duration(i/100)*time.Minute), r.At)
 	}
-	w.store.Store = failingRevoke{w.store.Store}
+	w.store.Store = &failingRevoke{w.store.Store, 0}
 	_, err = w.srv.Revoke(t.Context(), authserver.Selector{Subject: "bob-2"}, "admin")
 	assert.ErrorIs(t, err, errBroken, "without any progress it is given up")
 }
 
-type failingRevoke struct{ authserver.Store }
+// failingRevoke fails, the first time after it has revoked some.
+type failingRevoke struct {
+	authserver.Store
+	some int
+}
 
-func (failingRevoke) Revoke(context.Context, authserver.Selector, string, time.Time) (int, error) {
-	return 0, errBroken
+func (f *failingRevoke) Revoke(context.Context, authserver.Selector, string, time.Time) (n int, err error) {
+	n, f.some = f.some, 0
+	return n, errBroken
+}
+
+// TestRevocationThatBreaksOffIsTold: what was ended before is counted by no later call.
+func TestRevocationThatBreaksOffIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.store.Store = &failingRevoke{w.store.Store, 100}
+	n, err := w.srv.Revoke(t.Context(), authserver.Selector{Subject: "bob-2"}, "admin")
+	assert.ErrorIs(t, err, errBroken)
+	assert.Equal(t, 100, n)
+	require.Len(t, w.events, 1)
+	assert.Equal(t, authserver.Event{Kind: "grant.revoked", Subject: "bob-2", Reason: "admin", Count: 100}, w.events[0])
 }

@@ -172,11 +172,11 @@ func (s *Server) Ready(ctx context.Context) error {
 // may have ended, and the same call again does the rest.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
 	n, err := s.end(ctx, sel, reason)
+	if n > 0 { // also when it did not get to the end: the next call won't count these
+		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
+	}
 	if err != nil {
 		return n, fmt.Errorf("authserver: revoke: %w", err)
-	}
-	if n > 0 {
-		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
 	}
 	return n, nil
 }
