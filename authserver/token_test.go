@@ -203,6 +203,10 @@ func TestBeforeIssueAddsClaimsAndMembers(t *testing.T) {
 		func(i *authserver.Issuance) { i.AccessClaims["sub"] = "root" },
 		func(i *authserver.Issuance) { i.IDClaims["nonce"] = "x" },
 		func(i *authserver.Issuance) { i.Response["access_token"] = "x" },
+		func(i *authserver.Issuance) { i.AccessClaims["Sub"] = "root" }, // sub, for a reader that does not care for case
+		func(i *authserver.Issuance) { i.AccessClaims["\u017fcope"] = "admin" },
+		func(i *authserver.Issuance) { i.IDClaims["EXP"] = 1e10 },
+		func(i *authserver.Issuance) { i.Response["Access_Token"] = "x" },
 	} {
 		w := newWorld(t, func(w *world) { w.cfg.BeforeIssue = hook(bad) })
 		assert.Equal(t, http.StatusInternalServerError, w.exchange(w.code()).status, "the server's own names can't be taken")
