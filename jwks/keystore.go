@@ -14,7 +14,8 @@ import (
 // sealed by a [SealedKeyStore].
 //
 // Several Rotators may share a store; the state in it decides for all of them. An implementation must be safe for concurrent
-// use. [FileKeyStore], [MemoryKeyStore] and [SealedKeyStore] are three.
+// use. [FileKeyStore], [MemoryKeyStore] and [SealedKeyStore] are three. The contract in executable form is RunKeys of package
+// authserver/storetest.
 type KeyStore interface {
 	// LoadKeys returns what was saved last, by whichever node, and its version, which is never that of another state. Both
 	// are empty when nothing has been saved yet, which is no error. The state is the caller's to change.

@@ -73,20 +73,8 @@ func TestEverythingIsThereAfterReopening(t *testing.T) {
 	assert.False(t, bytes.Contains(raw, keys[0]), "the key of refresh tokens is not in the database")
 }
 
-func TestSigningKeysAreComparedAndReplaced(t *testing.T) {
-	s := open(t, t.TempDir())
-	state, version, err := s.LoadKeys(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, state)
-	assert.Empty(t, version)
-	require.NoError(t, s.SaveKeys(t.Context(), []byte("one"), ""))
-	assert.ErrorIs(t, s.SaveKeys(t.Context(), []byte("two"), ""), jwks.ErrConflict)
-	_, version, err = s.LoadKeys(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, s.SaveKeys(t.Context(), []byte("two"), version))
-	state, _, err = s.LoadKeys(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "two", string(state))
+func TestKeyStore(t *testing.T) {
+	storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore { return open(t, t.TempDir()) })
 }
 
 func TestRotatorKeepsItsKeys(t *testing.T) {

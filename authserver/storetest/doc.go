@@ -5,11 +5,16 @@
 //     rotation, and processes that are killed lose no session.
 //   - [RunOutage], for a store behind a network: while it is away nothing is burned, and when it is back all goes on. A [Line] is a
 //     network that a test can break.
+//   - [RunKeys], for a store that keeps signing keys, a [jwks.KeyStore], whether it is an authserver.Store or not.
 //
 // So the test of a database's store is
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) authserver.Store { return open(t, newDatabase(t)) })
+//	}
+//
+//	func TestKeyStore(t *testing.T) {
+//		storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore { return open(t, newDatabase(t)) })
 //	}
 //
 //	func TestNodes(t *testing.T) { storetest.RunNodes(t, newDatabase, open) }
