@@ -36,7 +36,7 @@ var (
 	ErrSealKey = errors.New("jwks: a key to seal with has to have 32 bytes")
 
 	// ErrSealed says that none of the keys of a [SealedKeyStore] opens what is in the store underneath. It is left as it is.
-	ErrSealed = errors.New("jwks: none of the keys opens the sealed state")
+	ErrSealed = errors.New("jwks: none of the keys to seal with opens the signing keys")
 )
 
 // MemoryKeyStore keeps the keys for the life of the process. It is for tests and for demonstrations: after a restart no

@@ -120,7 +120,7 @@ func (s *SealedKeyStore) load(ctx context.Context) (state []byte, version string
 // open also tells whether the first key was it.
 func (s *SealedKeyStore) open(sealed []byte) (state []byte, first bool, err error) {
 	if len(sealed) == 0 || sealed[0] != sealFormat {
-		return nil, false, fmt.Errorf("%w: it is in clear, or in a form that is not known here", ErrSealed)
+		return nil, false, fmt.Errorf("%w: they are in clear, or in a form that is not known here", ErrSealed)
 	}
 	for i, aead := range s.aeads() {
 		if state, err = aead.Open(nil, nil, sealed[1:], sealPurpose); err == nil {

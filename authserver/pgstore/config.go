@@ -23,9 +23,9 @@ type Config struct {
 	// URL is what [pgxpool.ParseConfig] takes: a URL or key=value pairs, the pool_… settings too. **Required.**
 	URL string
 
-	// SealKeys are the AES-256 keys (32 bytes each) that the signing keys are sealed with; at least one is **required**. The first
-	// seals, all of them open. To change the key, give all processes the new one as second, then as first, then drop the old one: Open
-	// seals again what is not sealed with the first.
+	// SealKeys are the AES-256 keys (32 bytes each) that the signing keys are sealed with, see [jwks.SealedKeyStore]; at least one is
+	// **required**. The first seals, all of them open. To change the key, give all processes the new one as second, then as first; when
+	// none is left that has the old one first, start one more, then drop the old one: Open seals anew what is not sealed with the first.
 	SealKeys [][]byte
 
 	// Schema is the schema of the tables; default "bearergate". Names in statements are qualified, search_path has no influence.
@@ -43,8 +43,8 @@ type Config struct {
 // Format implements [fmt.Formatter]: whatever the verb, no password and no key is printed.
 func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "pgstore.Config") }
 
-// withDefaults checks everything that can be checked without a connection.
-func (c Config) withDefaults() (Config, *sealer, *pgxpool.Config, error) {
+// withDefaults checks everything that can be checked without a connection, but for SealKeys.
+func (c Config) withDefaults() (Config, *pgxpool.Config, error) {
 	if c.Schema == "" {
 		c.Schema = defaultSchema
 	}
@@ -55,17 +55,13 @@ func (c Config) withDefaults() (Config, *sealer, *pgxpool.Config, error) {
 	if c.Timeout < 0 {
 		problems = append(problems, fmt.Errorf("pgstore: Timeout is negative: %v", c.Timeout))
 	}
-	seal, err := newSealer(c.SealKeys)
-	if err != nil {
-		problems = append(problems, err)
-	}
 	pool, err := poolConfig(c.URL)
 	if err != nil {
 		problems = append(problems, err)
 	} else if c.Configure != nil {
 		c.Configure(pool)
 	}
-	return c, seal, pool, errors.Join(problems...)
+	return c, pool, errors.Join(problems...)
 }
 
 func poolConfig(url string) (*pgxpool.Config, error) {

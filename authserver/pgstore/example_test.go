@@ -25,7 +25,7 @@ func ExampleOpen() {
 		URL:      os.Getenv("DATABASE_URL"),
 		SealKeys: [][]byte{secret("SEAL_KEY")},
 	})
-	if errors.Is(err, pgstore.ErrNoSealKey) {
+	if errors.Is(err, jwks.ErrSealKey) {
 		fmt.Println("SEAL_KEY is not set")
 		return
 	}

@@ -18,7 +18,7 @@ import (
 // can't be reached they fail; when it can again they work again.
 type Store struct {
 	pool    *pgxpool.Pool
-	seal    *sealer
+	keys    *jwks.SealedKeyStore
 	sql     statements
 	timeout time.Duration
 }
@@ -29,23 +29,26 @@ var (
 )
 
 // Open connects, brings the schema up to date, and makes sure that the signing keys in it can be opened. The context is for Open
-// alone. Errors: ErrNoSealKey, ErrSealed, ErrSchemaTooNew and those of the connection, all wrapped.
+// alone. Errors: [jwks.ErrSealKey], [jwks.ErrSealed], ErrSchemaTooNew and those of the connection, all wrapped.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	cfg, seal, poolConfig, err := cfg.withDefaults()
+	cfg, poolConfig, err := cfg.withDefaults()
+	s := &Store{sql: newStatements(cfg.Schema), timeout: cfg.Timeout}
+	var sealErr error
+	if s.keys, sealErr = jwks.NewSealedKeyStore(rawKeys{s}, cfg.SealKeys...); sealErr != nil {
+		err = errors.Join(err, fmt.Errorf("pgstore: SealKeys: %w", sealErr))
+	}
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
-	if err != nil {
+	if s.pool, err = pgxpool.NewWithConfig(ctx, poolConfig); err != nil {
 		return nil, fmt.Errorf("pgstore: %w", err)
 	}
-	s := &Store{pool: pool, seal: seal, sql: newStatements(cfg.Schema), timeout: cfg.Timeout}
-	if err := migrate(ctx, pool, cfg.Schema); err != nil {
-		pool.Close()
+	if err := migrate(ctx, s.pool, cfg.Schema); err != nil {
+		s.pool.Close()
 		return nil, fmt.Errorf("pgstore: schema %q: %w", cfg.Schema, err)
 	}
-	if err := s.reseal(ctx); err != nil {
-		pool.Close()
+	if err := s.keys.Reseal(ctx); err != nil {
+		s.pool.Close()
 		return nil, err
 	}
 	return s, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bearergate/bearergate/authserver/pgstore"
+	"github.com/bearergate/bearergate/jwks"
 )
 
 func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
@@ -20,7 +21,7 @@ func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
 		cfg  pgstore.Config
 		want string
 	}{
-		{"no key to seal with", pgstore.Config{URL: nowhere}, "SealKeys needs a key of 32 bytes"},
+		{"no key to seal with", pgstore.Config{URL: nowhere}, "pgstore: SealKeys: jwks: a key to seal with has to have 32 bytes: there is none"},
 		{"a short key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey[:16]}}, "key 0 has 16"},
 		{"a short second key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey, nil}}, "key 1 has 0"},
 		{"no URL", pgstore.Config{SealKeys: [][]byte{sealKey}}, "URL is empty"},
@@ -37,7 +38,7 @@ func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
 		})
 	}
 	_, err := pgstore.Open(t.Context(), pgstore.Config{Timeout: -1})
-	require.ErrorIs(t, err, pgstore.ErrNoSealKey)
+	require.ErrorIs(t, err, jwks.ErrSealKey)
 	assert.ErrorContains(t, err, "URL is empty", "all problems at once")
 }
 

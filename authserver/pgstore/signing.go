@@ -4,59 +4,45 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// LoadKeys returns the signing keys' state. Errors: ErrSealed. See [jwks.KeyStore].
+// LoadKeys opens the signing keys' state and returns it. Errors: [jwks.ErrSealed]. See [jwks.KeyStore].
 func (s *Store) LoadKeys(ctx context.Context) (state []byte, version string, err error) {
-	state, version, _, err = s.loadKeys(ctx)
-	return state, version, err
+	return s.keys.LoadKeys(ctx)
 }
 
 // SaveKeys seals the signing keys' state and replaces what is there. See [jwks.KeyStore].
 func (s *Store) SaveKeys(ctx context.Context, state []byte, version string) error {
-	// Random, so that a state which an operator has put back never has the version of one that came between.
-	sql, args := s.sql.firstKeys, []any{rand.Text(), s.seal.seal(state)}
-	if version != "" {
-		sql, args = s.sql.nextKeys, append(args, version)
-	}
-	n, err := s.exec(ctx, s.timeout, sql, args...)
-	if err == nil && n == 0 {
-		return jwks.ErrConflict
-	}
-	return err
+	return s.keys.SaveKeys(ctx, state, version)
 }
 
-func (s *Store) loadKeys(ctx context.Context) (state []byte, version string, first bool, err error) {
-	var sealed []byte
-	err = s.do(ctx, s.timeout, func(ctx context.Context) error {
-		err := s.pool.QueryRow(ctx, s.sql.loadKeys).Scan(&version, &sealed)
+// rawKeys is the table of signing keys as it is: what a [jwks.SealedKeyStore] keeps there.
+type rawKeys struct{ s *Store }
+
+func (r rawKeys) LoadKeys(ctx context.Context) (sealed []byte, version string, err error) {
+	err = r.s.do(ctx, r.s.timeout, func(ctx context.Context) error {
+		err := r.s.pool.QueryRow(ctx, r.s.sql.loadKeys).Scan(&version, &sealed)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
 		return err
 	})
-	if err != nil || version == "" {
-		return nil, "", true, err
-	}
-	if state, first, err = s.seal.open(sealed); err != nil {
-		return nil, "", false, err
-	}
-	return state, version, first, nil
+	return sealed, version, err
 }
 
-// reseal brings the signing keys under the first of the keys to seal with, so that an old one can be dropped.
-func (s *Store) reseal(ctx context.Context) error {
-	state, version, first, err := s.loadKeys(ctx)
-	if err != nil || first {
-		return err
+func (r rawKeys) SaveKeys(ctx context.Context, sealed []byte, version string) error {
+	// Random, so that a state which an operator has put back never has the version of one that came between.
+	sql, args := r.s.sql.firstKeys, []any{rand.Text(), sealed}
+	if version != "" {
+		sql, args = r.s.sql.nextKeys, append(args, version)
 	}
-	if err := s.SaveKeys(ctx, state, version); err != nil && !errors.Is(err, jwks.ErrConflict) {
-		return fmt.Errorf("sealing again: %w", err)
+	n, err := r.s.exec(ctx, r.s.timeout, sql, args...)
+	if err == nil && n == 0 {
+		return jwks.ErrConflict
 	}
-	return nil
+	return err
 }

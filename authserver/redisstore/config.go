@@ -36,9 +36,9 @@ type Config struct {
 	// something are never sent a second time, whatever MaxRetries is.
 	Client redis.UniversalClient
 
-	// SealKeys are the AES-256 keys (32 bytes each) that the signing keys are sealed with; at least one is **required**. The first
-	// seals, all of them open. To change the key, give all processes the new one as second, then as first, then drop the old one: Open
-	// seals again what is not sealed with the first.
+	// SealKeys are the AES-256 keys (32 bytes each) that the signing keys are sealed with, see [jwks.SealedKeyStore]; at least one is
+	// **required**. The first seals, all of them open. To change the key, give all processes the new one as second, then as first; when
+	// none is left that has the old one first, start one more, then drop the old one: Open seals anew what is not sealed with the first.
 	SealKeys [][]byte
 
 	// Prefix begins all keys; default "bearergate:". It has no braces.
@@ -56,7 +56,7 @@ func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "redissto
 // reached they fail; when it can again they work again. There is nothing to close but the client.
 type Store struct {
 	client  redis.UniversalClient
-	seal    *sealer
+	keys    *jwks.SealedKeyStore
 	prefix  string
 	timeout time.Duration
 }
@@ -67,7 +67,7 @@ var (
 )
 
 // Open makes sure that Redis can be used and that the signing keys in it can be opened. The context is for Open alone. Errors:
-// ErrNoSealKey, ErrSealed, ErrEvicts, ErrReplicas and those of the connection, all wrapped.
+// [jwks.ErrSealKey], [jwks.ErrSealed], ErrEvicts, ErrReplicas and those of the connection, all wrapped.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	var problems []error
 	if cfg.Client == nil {
@@ -88,15 +88,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = defaultPrefix
 	}
-	seal, err := newSealer(cfg.SealKeys)
-	if err := errors.Join(append(problems, err)...); err != nil {
+	s := &Store{client: cfg.Client, prefix: cfg.Prefix, timeout: cfg.Timeout}
+	var err error
+	if s.keys, err = jwks.NewSealedKeyStore(rawKeys{s}, cfg.SealKeys...); err != nil {
+		problems = append(problems, fmt.Errorf("redisstore: SealKeys: %w", err))
+	}
+	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	s := &Store{client: cfg.Client, seal: seal, prefix: cfg.Prefix, timeout: cfg.Timeout}
 	if err := s.checkEviction(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.reseal(ctx); err != nil {
+	if err := s.keys.Reseal(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -136,7 +139,7 @@ func (s *Store) do(ctx context.Context, timeout time.Duration, f func(ctx contex
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := f(ctx)
-	for _, ours := range []error{authserver.ErrNotFound, authserver.ErrConflict, jwks.ErrConflict, ErrEvicts, ErrSealed, ErrDamaged} {
+	for _, ours := range []error{authserver.ErrNotFound, authserver.ErrConflict, jwks.ErrConflict, ErrEvicts, ErrDamaged} {
 		if errors.Is(err, ours) {
 			return err
 		}

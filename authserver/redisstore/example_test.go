@@ -29,7 +29,7 @@ func ExampleOpen() {
 		Client:   client,
 		SealKeys: [][]byte{secret("SEAL_KEY")},
 	})
-	if errors.Is(err, redisstore.ErrNoSealKey) {
+	if errors.Is(err, jwks.ErrSealKey) {
 		fmt.Println("SEAL_KEY is not set")
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 	"github.com/bearergate/bearergate/authserver/redisstore"
 	"github.com/bearergate/bearergate/authserver/storetest"
+	"github.com/bearergate/bearergate/jwks"
 )
 
 var epoch = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -48,9 +49,10 @@ func TestCluster(t *testing.T) {
 		return open(t, redisstore.Config{Client: c, SealKeys: [][]byte{sealKey}, Timeout: time.Minute})
 	})
 	t.Run("signing keys", func(t *testing.T) {
-		require.NoError(t, node.FlushAll(t.Context()).Err())
-		s := open(t, redisstore.Config{Client: c, SealKeys: [][]byte{sealKey}, Timeout: time.Minute})
-		assert.Equal(t, kid(t, s), kid(t, s))
+		storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore {
+			require.NoError(t, node.FlushAll(t.Context()).Err())
+			return open(t, redisstore.Config{Client: c, SealKeys: [][]byte{sealKey}, Timeout: time.Minute})
+		})
 	})
 	_, err = redisstore.Open(t.Context(), redisstore.Config{SealKeys: [][]byte{sealKey},
 		Client: redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}, RouteByLatency: true})})
@@ -68,7 +70,7 @@ func TestServerThatEvictsIsRefused(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	_, err := redisstore.Open(t.Context(), redisstore.Config{Prefix: "{one slot}", Timeout: -1})
-	require.ErrorIs(t, err, redisstore.ErrNoSealKey)
+	require.ErrorIs(t, err, jwks.ErrSealKey)
 	for _, problem := range []string{"Client is missing", "Prefix has a brace", "Timeout is negative"} {
 		assert.ErrorContains(t, err, problem, "all problems at once")
 	}
