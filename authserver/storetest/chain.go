@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,7 +27,7 @@ func killedNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s au
 		user := fmt.Sprint("user ", i, " of nodes that die")
 		chains[i] = &chain{user: user, token: signIn(t, srv, user)}
 	}
-	living := &living{alive: slices.Clone(nodes)}
+	left := &living{alive: slices.Clone(nodes)}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	gotOn := make(chan int)
@@ -35,7 +36,7 @@ func killedNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s au
 		wg.Go(func() {
 			for turn := i; running.Err() == nil; turn++ {
 				before := c.steps
-				if c.turn(ctx, living.pair(turn)); c.err != nil {
+				if c.turn(ctx, left.pair(turn)); c.err != nil {
 					stop()
 				}
 				if c.steps == before {
@@ -48,7 +49,7 @@ func killedNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s au
 			}
 		})
 	}
-	killed := killAllButOne(running, living, gotOn)
+	killed := killAllButOne(running, left, gotOn)
 	stop()
 	wg.Wait()
 	unanswered, refreshes := 0, 0
@@ -69,7 +70,7 @@ func killedNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s au
 		t.Errorf("%d nodes were killed and no request with them", killed)
 	}
 	for _, c := range chains {
-		c.check(ctx, t, living.pair(0), srv, s)
+		c.check(ctx, t, left.pair(0), srv, s)
 	}
 	t.Logf("%d nodes killed, %d requests with them, while %d sessions had %d refreshes", killed, unanswered, len(chains), refreshes)
 }
@@ -152,7 +153,7 @@ func (c *chain) turn(ctx context.Context, nodes [2]*node) {
 		case a.Status != http.StatusOK || a.RefreshToken == "" || a.RefreshToken == c.token:
 			c.err = fmt.Errorf("%d %q, new token %v, want 200 and a new one", a.Status, a.Error, a.RefreshToken != "" && a.RefreshToken != c.token)
 		case next != "" && a.RefreshToken != next:
-			c.err = fmt.Errorf("two answers have two successors to one token")
+			c.err = errors.New("two answers have two successors to one token")
 		default:
 			next = a.RefreshToken
 		}
@@ -163,8 +164,8 @@ func (c *chain) turn(ctx context.Context, nodes [2]*node) {
 	}
 }
 
-// check is done when nothing else goes on. A last refresh leaves behind what a node may have left undone; then the row has to be where the
-// client is, and the token before it and the token itself lead to one successor.
+// check is done when nothing else goes on. A last turn leaves behind what a node that died may have left undone: its steps were from generations
+// that are over. Then the row has to be where the client is, with one rotation and one replay; and the token before leads to the same successor.
 func (c *chain) check(ctx context.Context, t *testing.T, nodes [2]*node, srv *authserver.Server, s authserver.Store) {
 	t.Helper()
 	c.turn(ctx, nodes)
@@ -172,13 +173,14 @@ func (c *chain) check(ctx context.Context, t *testing.T, nodes [2]*node, srv *au
 		t.Errorf("%s, at last: %v", c.user, c.err)
 		return
 	}
-	if g := session(t, s, c.user); int(g.Generation) != c.steps+1 {
-		t.Errorf("%s: generation %d after %d refreshes", c.user, g.Generation, c.steps)
+	counted := func(when string, replays int) {
+		if g := session(t, s, c.user); int(g.Generation) != c.steps+1 || g.Replays != replays {
+			t.Errorf("%s, %s: generation %d with %d replays, want %d with %d", c.user, when, g.Generation, g.Replays, c.steps+1, replays)
+		}
 	}
+	counted("at last", 1)
 	if a := submit(srv, c.former); a.Status != http.StatusOK || a.RefreshToken != c.token {
-		t.Errorf("%s: the token before the last: %d %q, the last one %v", c.user, a.Status, a.Error, a.RefreshToken == c.token)
+		t.Errorf("%s, the token before the last: %d %q, the last one %v", c.user, a.Status, a.Error, a.RefreshToken == c.token)
 	}
-	if g := session(t, s, c.user); int(g.Generation) != c.steps+1 {
-		t.Errorf("%s: generation %d after the token before the last, want %d", c.user, g.Generation, c.steps+1)
-	}
+	counted("after the token before the last", 2)
 }

@@ -25,7 +25,7 @@ type Line struct {
 // it is closed before.
 func NewLine(t testing.TB, target string) *Line {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
@@ -67,7 +67,7 @@ func (n *Line) LoseAnswers(lose bool) { n.lose.Store(lose) }
 
 // carry is one connection.
 func (n *Line) carry(a net.Conn) {
-	b, err := net.Dial("tcp", n.target)
+	b, err := net.Dial("tcp", n.target) //nolint:noctx // the store that waits has a timeout
 	if err != nil {
 		_ = a.Close()
 		return

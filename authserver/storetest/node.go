@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bearergate/bearergate/authserver"
@@ -36,6 +37,15 @@ func serveNode(t *testing.T, open func(t *testing.T, config string) authserver.S
 	if err := in.Decode(&config); err != nil {
 		t.Fatalf("storetest: the configuration of a node: %v", err)
 	}
+	h := &http.Server{} //nolint:gosec // its clients are its parent's
+	var serving atomic.Bool
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		if !serving.Load() { // it may hang
+			os.Exit(1)
+		}
+		_ = h.Close()
+	}()
 	srv, err := serverOver(open(t, config))
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +53,7 @@ func serveNode(t *testing.T, open func(t *testing.T, config string) authserver.S
 	if err := srv.Ready(t.Context()); err != nil {
 		t.Fatalf("Ready: %v", err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +67,10 @@ func serveNode(t *testing.T, open func(t *testing.T, config string) authserver.S
 		}
 		_ = json.NewEncoder(w).Encode(b.submit(srv))
 	})
-	h := &http.Server{Handler: mux} //nolint:gosec // its clients are its parent's
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		_ = h.Close()
-	}()
+	h.Handler = mux
+	serving.Store(true)
 	fmt.Println(announcement + l.Addr().String())
-	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) { // also when it was closed before
 		t.Fatal(err)
 	}
 }
