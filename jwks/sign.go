@@ -3,6 +3,7 @@ package jwks
 import (
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -53,13 +54,26 @@ func (k *signingKey) sign(typ string, payload []byte) (string, error) {
 	token = append(append(token, header...), '.')
 	token = enc.AppendEncode(token, payload)
 	signature, err := k.signer.Sign(rand.Reader, how.digest(token), how.opts)
-	if err == nil && how.size > 0 {
+	switch {
+	case err != nil:
+	case how.size > 0:
 		signature, err = joinECDSA(signature, how.size)
+	case len(signature) != k.public.signatureSize():
+		err = fmt.Errorf("the signer returned %d bytes, not the %d of this key", len(signature), k.public.signatureSize())
 	}
 	if err != nil {
 		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
 	return string(enc.AppendEncode(append(token, '.'), signature)), nil
+}
+
+// signatureSize is how long a signature of an RSA or Ed25519 key is. Some hardware leaves out the zeros that an RSA signature begins
+// with once in a while, and nobody accepts such a token (RFC 8017, section 8.2.2).
+func (k *Key) signatureSize() int {
+	if public, ok := k.public.(*rsa.PublicKey); ok {
+		return public.Size()
+	}
+	return ed25519.SignatureSize
 }
 
 // signing says how an algorithm of RFC 7518 asks a crypto.Signer for a signature.

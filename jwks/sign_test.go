@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"math/big"
 	"strings"
 	"testing"
@@ -93,6 +94,54 @@ func TestSignRefuses(t *testing.T) {
 		json.RawMessage(nil), json.RawMessage("{"), json.RawMessage("[]")} {
 		_, err = newRotator(t, jwks.RotatorConfig{}).Sign(context.Background(), "", claims)
 		assert.ErrorContains(t, err, "the claims are no JSON object", "%T", claims)
+	}
+}
+
+// bentSigner returns what bend makes of a signature.
+type bentSigner struct {
+	crypto.Signer
+	bend func([]byte) []byte
+}
+
+func (b bentSigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signature, err := b.Signer.Sign(r, digest, opts)
+	return b.bend(signature), err
+}
+
+// TestSignersThatReturnSomethingElse: a token that nobody would accept is not handed out.
+func TestSignersThatReturnSomethingElse(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 3072)
+	require.NoError(t, err)
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	for _, key := range []struct {
+		alg    string
+		signer crypto.Signer
+	}{{"RS256", rsaKey}, {"PS256", rsaKey}, {"EdDSA", edKey}, {"ES384", ecKey}} {
+		for _, row := range []struct {
+			name string
+			bend func([]byte) []byte
+			good bool
+		}{
+			{"as it is", func(s []byte) []byte { return s }, true},
+			{"nothing", func([]byte) []byte { return nil }, false},
+			{"a byte less in front", func(s []byte) []byte { return s[1:] }, false},
+			{"a byte less behind", func(s []byte) []byte { return s[:len(s)-1] }, false},
+			{"a zero more in front", func(s []byte) []byte { return append([]byte{0}, s...) }, false},
+			{"a zero more behind", func(s []byte) []byte { return append(s, 0) }, false},
+			{"something longer", func([]byte) []byte { return append([]byte{0x30, 6, 2, 1, 1, 2, 1, 1}, make([]byte, 57)...) }, false},
+		} {
+			token, err := newRotator(t, jwks.RotatorConfig{Algorithm: key.alg, Signer: bentSigner{key.signer, row.bend}}).
+				Sign(context.Background(), "", jwt.MapClaims{})
+			if row.good {
+				require.NoError(t, err, key.alg)
+				continue
+			}
+			require.ErrorContains(t, err, "jwks: signing: the signer returned", "%s, %s", key.alg, row.name)
+			require.Empty(t, token)
+		}
 	}
 }
 
