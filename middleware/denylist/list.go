@@ -44,7 +44,7 @@ type List struct {
 	table  table
 	source *source
 	base   time.Time     // for the monotonic clock
-	first  chan struct{} // closed when everything was read for the first time
+	first  chan struct{} // closed when the list is ready
 	asOf   atomic.Int64  // when the last complete answer was asked for, since base; never if the list is incomplete
 
 	running atomic.Bool
@@ -58,6 +58,7 @@ type List struct {
 	mu       sync.Mutex
 	failures int
 	lastErr  error
+	overflow bool // over, after the last poll
 }
 
 const never = -1
@@ -109,7 +110,9 @@ func (l *List) stale() bool {
 }
 
 // Ready waits until everything was read for the first time, or ctx ends. From then on it returns nil, also while the list is
-// stale: a restart would not help. Its error wraps ErrStale, ctx's cause, and why the last poll failed.
+// stale: a restart would not help. With [Accept] it also returns nil once the feed has more than MaxEntries and as many were
+// read, since waiting would not help either, and an API that is never ready refuses more than Refuse does. Its error wraps
+// ErrStale, ctx's cause, and why the last poll failed.
 func (l *List) Ready(ctx context.Context) error {
 	select {
 	case <-l.first:
@@ -129,6 +132,7 @@ func (l *List) Ready(ctx context.Context) error {
 // Status is what a [List] can tell of itself.
 type Status struct {
 	Stale     bool          // see [Config].WhenStale
+	Overflow  bool          // there are more entries than MaxEntries: the list is stale until all fit
 	Entries   int           // how many are kept
 	Age       time.Duration // since the last complete answer was asked for; 0 if there was none, or the list is not complete
 	Failures  int           // how many polls have failed one after the other
@@ -139,7 +143,7 @@ type Status struct {
 func (l *List) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Status{Stale: l.stale(), Entries: int(l.table.size.Load()), Failures: l.failures, LastError: l.lastErr}
+	s := Status{Stale: l.stale(), Entries: int(l.table.size.Load()), Failures: l.failures, LastError: l.lastErr, Overflow: l.overflow}
 	if at := l.asOf.Load(); at != never {
 		s.Age = l.clock() - time.Duration(at)
 	}

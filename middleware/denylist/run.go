@@ -71,6 +71,9 @@ func (l *List) poll(ctx context.Context) error {
 		if !l.table.add(p.revoked, now, l.cfg.MaxEntries) {
 			l.over, l.cursor = true, ""
 			l.asOf.Store(never)
+			if l.cfg.WhenStale == Accept {
+				l.read() // it has become as complete as it can be
+			}
 			return errOverflow
 		}
 		l.cursor = p.cursor
@@ -79,14 +82,19 @@ func (l *List) poll(ctx context.Context) error {
 		}
 		l.over, l.lost = false, false
 		l.asOf.Store(int64(asked))
-		select {
-		case <-l.first:
-		default:
-			close(l.first)
-		}
+		l.read()
 		return nil
 	}
 	return nil
+}
+
+// read makes the list ready for good.
+func (l *List) read() {
+	select {
+	case <-l.first:
+	default:
+		close(l.first)
+	}
 }
 
 func (l *List) settle(err error) {
@@ -95,7 +103,7 @@ func (l *List) settle(err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lastErr = err
+	l.lastErr, l.overflow = err, l.over
 	if l.failures++; err == nil {
 		l.failures = 0
 	}

@@ -344,18 +344,49 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
-// A list that never fitted was never read completely.
+// A list that does not fit when the API starts is no more complete later. With Refuse no token would be accepted, so that the API
+// is not ready; with Accept it can serve as well as it ever will.
 func TestOverflowAtTheStart(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		w.cfg.MaxEntries, w.cfg.WhenStale = 2, denylist.Accept
-		w.feed.revoke(time.Hour, "a", "b", "c")
-		defer w.run()()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer cancel()
-		assert.ErrorContains(t, w.list.Ready(ctx), "more entries than MaxEntries")
-		assert.ErrorIs(t, w.check("a.1"), denylist.ErrRevoked)
-		assert.Equal(t, []string{denylist.Overflow}, w.kinds())
-	})
+	for _, row := range []struct {
+		when  denylist.WhenStale
+		ready bool
+		want  error
+	}{{denylist.Refuse, false, denylist.ErrStale}, {denylist.Accept, true, nil}} {
+		t.Run(string(row.when), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				w.cfg.MaxEntries, w.cfg.WhenStale = 2, row.when
+				w.feed.set(status(500))
+				defer w.run()()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				assert.ErrorContains(t, w.list.Ready(short), "status 500", "nothing is known yet")
+				w.feed.revoke(time.Hour, "a", "b", "c")
+				w.feed.set(nil)
+				err := w.list.Ready(ctx)
+				if row.ready {
+					assert.NoError(t, err)
+				} else {
+					assert.ErrorContains(t, err, "more entries than MaxEntries")
+				}
+				assert.Equal(t, !row.ready, ctx.Err() != nil, "it is ready at once or not at all")
+				assert.ErrorIs(t, w.check("a.1"), denylist.ErrRevoked)
+				assert.ErrorIs(t, w.check("c.1"), row.want)
+				synctest.Wait()
+				assert.Equal(t, []string{denylist.Failing, denylist.Overflow}, w.kinds())
+				s := w.list.Status()
+				assert.True(t, s.Stale && s.Overflow)
+				assert.Equal(t, 2, s.Entries)
+
+				time.Sleep(time.Hour + 2*w.cfg.MaxAge) // until they have ended, and the feed was asked again
+				synctest.Wait()
+				assert.NoError(t, w.list.Ready(t.Context()))
+				s = w.list.Status()
+				assert.False(t, s.Stale || s.Overflow)
+			})
+		})
+	}
 }
 
 // endless is a body that goes on for ever and counts what is read of it.
