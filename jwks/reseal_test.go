@@ -211,5 +211,22 @@ func TestRotatorOverASealedStore(t *testing.T) {
 			assert.ErrorIs(t, newRotator(t, jwks.RotatorConfig{Store: store}).Ready(ctx), jwks.ErrUnavailable)
 			assert.Equal(t, at, load(t, store), "and leaves the sealed state as it is")
 		}},
+		{"the keys that were in clear are gone after two rotations and the life of a token", func(t *testing.T) {
+			store := new(jwks.MemoryKeyStore)
+			before := published(t, newRotator(t, jwks.RotatorConfig{Store: store}))
+			require.Len(t, before, 2)
+			sealed := sealedStore(t, store, sealKey)
+			state, version, err := store.LoadKeys(ctx)
+			require.NoError(t, err)
+			require.NoError(t, sealed.SaveKeys(ctx, state, version))
+			r := newRotator(t, jwks.RotatorConfig{Store: sealed})
+			for range 2 {
+				require.NoError(t, r.Rotate(ctx))
+				time.Sleep(2 * time.Hour)
+			}
+			for _, kid := range published(t, r) {
+				assert.NotContains(t, before, kid)
+			}
+		}},
 	})
 }

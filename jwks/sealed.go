@@ -29,7 +29,8 @@ var sealPurpose = []byte("bearergate signing keys")
 //	err = sealed.SaveKeys(ctx, state, version) // ErrConflict: somebody else has saved in between, so again
 //
 // Processes that still use the store without the key leave the sealed state as it is, sign with the keys they have, and have none after
-// a restart.
+// a restart. Copies of before, in backups or in the free pages of a database, still have the active and the next key in clear: two
+// rotations later neither signs, and when the tokens of then have expired neither is published.
 //
 // What is stored is a format byte of 1, a nonce of 12 bytes, and the state in AES-256-GCM (NIST SP 800-38D) with its tag of 16.
 // The nonces are random: one key may seal 2^32 times.
@@ -46,7 +47,8 @@ type SealedKeyStore struct {
 // bytes, is not a password, and may be overwritten afterwards. It does no I/O. Errors: ErrSealKey.
 //
 // To change the key, give all processes the new one as second, then as first, then call [SealedKeyStore.Reseal] when the last process that
-// seals with the old one has ended. After that the old one can go.
+// seals with the old one has ended. After that the old one can go. If it has become known, what it has sealed is as good as in clear: rotate
+// twice as well.
 func NewSealedKeyStore(store KeyStore, keys ...[]byte) (*SealedKeyStore, error) {
 	if store == nil {
 		return nil, errors.New("jwks: there is no store to keep the sealed keys in")

@@ -8,7 +8,8 @@
 //
 // # What is in the directory
 //
-//   - bearergate.db (mode 0600): grants, spent assertions, and the private signing keys. Refresh tokens are not in it.
+//   - bearergate.db (mode 0600): grants, spent assertions, and the private signing keys, in clear; with a [jwks.SealedKeyStore] over the
+//     store, as the Store of the Rotator, they are sealed. Refresh tokens are not in it.
 //   - refresh.keys (mode 0600): the keys that refresh tokens are made with, one a line in base64. The first one signs. It is a file of
 //     its own so that a copy of the database alone is not enough to make a refresh token.
 //

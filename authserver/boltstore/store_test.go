@@ -92,6 +92,26 @@ func TestRotatorKeepsItsKeys(t *testing.T) {
 	assert.Equal(t, kid(), kid())
 }
 
+func TestSigningKeysCanBeSealed(t *testing.T) {
+	// file signs with keys in the store and returns the database's file.
+	file := func(around func(jwks.KeyStore) jwks.KeyStore) string {
+		dir := t.TempDir()
+		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: around(open(t, dir))})
+		require.NoError(t, err)
+		require.NoError(t, r.Ready(t.Context()))
+		raw, err := os.ReadFile(filepath.Join(dir, "bearergate.db"))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	const name = `"pkcs8"` // of the private keys
+	assert.True(t, strings.Contains(file(func(s jwks.KeyStore) jwks.KeyStore { return s }), name))
+	assert.False(t, strings.Contains(file(func(s jwks.KeyStore) jwks.KeyStore {
+		sealed, err := jwks.NewSealedKeyStore(s, make([]byte, 32))
+		require.NoError(t, err)
+		return sealed
+	}), name))
+}
+
 func TestOpenTwice(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
