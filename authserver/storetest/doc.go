@@ -17,7 +17,9 @@
 //		storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore { return open(t, newDatabase(t)) })
 //	}
 //
-//	func TestNodes(t *testing.T) { storetest.RunNodes(t, newDatabase, open) }
+//	func TestNodes(t *testing.T) {
+//		storetest.RunNodes(t, newDatabase, func(t *testing.T, database string) authserver.Store { return open(t, database) })
+//	}
 //
 //	func TestOutage(t *testing.T) {
 //		database := newDatabase(t)

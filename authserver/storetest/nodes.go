@@ -27,11 +27,7 @@ const (
 
 // RunNodes checks a store that several processes share. It starts the test binary eight times more; each of these nodes runs the same test
 // up to this call, opens the store and serves tokens from it until RunNodes ends it, or dies. So a test has one call of RunNodes, before
-// which nothing is done that must not happen in every process:
-//
-//	func TestNodes(t *testing.T) {
-//		storetest.RunNodes(t, newDatabase, func(t *testing.T, config string) authserver.Store { return open(t, config) })
-//	}
+// which nothing is done that must not happen in every process.
 //
 // config is called once, and makes an empty place for data. What it returns says where that is, a URL for example, and reaches each node
 // as the argument of open. open is called in every process, and closes with t.Cleanup what it opens. A store that limits the time of a call
