@@ -103,6 +103,19 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	counts := make([]int, clients)
+	through := make(chan int, 1000) // who got a new token; what does not fit need not be told
+	failed := make(chan struct{}, clients)
+	next := func() int {
+		select {
+		case i := <-through:
+			return i
+		case <-failed:
+			cancel()
+			wg.Wait()
+			t.FailNow()
+			return 0
+		}
+	}
 	for i := range clients {
 		wg.Go(func() {
 			for ctx.Err() == nil {
@@ -112,6 +125,7 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 				next, err := post(target, tokens[i])
 				if errors.Is(err, errLost) {
 					t.Errorf("client %d: %v", i, err)
+					failed <- struct{}{}
 					return
 				}
 				if err != nil {
@@ -119,21 +133,35 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 				}
 				if next == tokens[i] {
 					t.Errorf("client %d got its own token back", i)
+					failed <- struct{}{}
 					return
 				}
 				tokens[i] = next
 				counts[i]++
+				select {
+				case through <- i:
+				default:
+				}
 			}
 		})
 	}
-	for range *kills {
+	for kill := range *kills {
+		if kill%2 == 0 { // this server is to be killed at work, however slow the machine is, the next one perhaps before
+			for len(through) > 0 {
+				<-through
+			}
+			next()
+		}
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // a random moment, not a wait for something
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		next, a := start(t, dir)
+		restarted, a := start(t, dir)
 		mu.Lock()
-		cmd, address = next, a
+		cmd, address = restarted, a
 		mu.Unlock()
+	}
+	for seen := map[int]bool{}; len(seen) < clients; {
+		seen[next()] = true
 	}
 	cancel()
 	wg.Wait()
@@ -150,10 +178,9 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, list, clients, "no session lost, none doubled")
 	final := newServer(t, s, nil)
-	for i, token := range tokens {
+	for _, token := range tokens {
 		status, a := refresh(t, final, token)
 		assert.Equal(t, http.StatusOK, status, a.Error)
-		assert.NotZero(t, counts[i], "client %d never got through", i)
 	}
 	for _, g := range list {
 		now, err := s.Grant(t.Context(), g.ID)

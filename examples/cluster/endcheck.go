@@ -44,24 +44,15 @@ func (l *load) checkSession(ctx context.Context, store authserver.Store, s *sess
 		l.forked(s, "the row is ahead of the client at the end")
 		return
 	}
-	a := l.insist(ctx, s.token)
-	p, err := placeOf(a.RefreshToken)
-	switch {
-	case a.err != nil:
-		l.tally.stuck.Add(1)
-		return
-	case a.refused != "":
-		l.lost(ctx, s, "at the end: "+a.refused)
-		return
-	case err != nil || p.Grant != s.grant || p.Generation != s.gen+1:
-		l.forked(s, "its last token was answered with another than its successor")
+	if !l.goOn(ctx, s) {
 		return
 	}
-	s.keep(a.RefreshToken, p)
 	l.tally.onlyOne.Add(1)
 	// Of a token within the grace the answer is the successor once more, so this takes one that is older than all the row remembers.
-	if len(s.old) < olds {
-		return
+	for len(s.old) < olds {
+		if !l.goOn(ctx, s) {
+			return
+		}
 	}
 	if a := l.insist(ctx, s.old[0]); a.err == nil && a.refused == "" {
 		l.forked(s, "a token that was replaced long ago still works")
@@ -72,4 +63,23 @@ func (l *load) checkSession(ctx context.Context, store authserver.Store, s *sess
 		return
 	}
 	l.tally.thieves.Add(1)
+}
+
+// goOn refreshes once and reports whether the session goes on with the next generation.
+func (l *load) goOn(ctx context.Context, s *session) bool {
+	a := l.insist(ctx, s.token)
+	p, err := placeOf(a.RefreshToken)
+	switch {
+	case a.err != nil:
+		l.tally.stuck.Add(1)
+		return false
+	case a.refused != "":
+		l.lost(ctx, s, "at the end: "+a.refused)
+		return false
+	case err != nil || p.Grant != s.grant || p.Generation != s.gen+1:
+		l.forked(s, "its last token was answered with another than its successor")
+		return false
+	}
+	s.keep(a.RefreshToken, p)
+	return true
 }
