@@ -3,6 +3,8 @@ package authserver
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -109,10 +111,13 @@ func NewConfig(issuer string) *Config {
 }
 
 // String shows the settings that are in force, without the keys.
-func (c *Config) String() string { return c.LogValue().String() }
+func (c Config) String() string { return c.LogValue().String() }
+
+// Format prints String for every verb, so that %+v and %#v don't show the keys.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // LogValue shows the settings that are in force, without the keys.
-func (c *Config) LogValue() slog.Value {
+func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("issuer", c.Issuer), slog.Int("clients", len(c.Clients)), slog.Int("resources", len(c.Resources)),
 		slog.Duration("access_token_lifetime", c.AccessTokenLifetime), slog.Duration("code_lifetime", c.CodeLifetime),

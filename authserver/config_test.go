@@ -2,6 +2,7 @@ package authserver_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,14 +103,29 @@ func TestLoopbackIssuerMayBeHTTP(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestConfigPrintsNoKey(t *testing.T) {
-	cfg := authserver.NewConfig(issuer)
+// TestPrintingShowsNoSecret: whatever the verb, and as a part of something else.
+func TestPrintingShowsNoSecret(t *testing.T) {
+	cfg := newWorld(t).cfg
 	cfg.RefreshKeys = [][]byte{[]byte("super-secret-super-secret-super-secret")}
-	for _, format := range []string{"%v", "%+v", "%s"} {
-		text := fmt.Sprintf(format, cfg)
-		assert.NotContains(t, text, "secret")
-		assert.NotContains(t, text, "115 117 112")
-		assert.Contains(t, text, "refresh_grace=10s")
+	srv, err := authserver.New(cfg)
+	require.NoError(t, err)
+	tokens := authserver.Tokens{AccessToken: "super-secret", RefreshToken: "super-secret", IDToken: "super-secret", Scope: "api1"}
+	for _, row := range []struct {
+		value any
+		shows string
+	}{
+		{cfg, "refresh_grace=10s"}, {*cfg, "refresh_grace=10s"}, {[]*authserver.Config{cfg}, ""}, {struct{ C authserver.Config }{*cfg}, "refresh_grace=10s"},
+		{srv, issuer}, {struct{ S *authserver.Server }{srv}, issuer},
+		{tokens, "scope=api1"}, {&tokens, "scope=api1"}, {[]authserver.Tokens{tokens}, "scope=api1"},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			text := fmt.Sprintf(verb, row.value)
+			assert.NotContains(t, text, "secret", verb)
+			assert.NotContains(t, text, "115 117 112", verb)
+			assert.NotContains(t, text, "0x73, 0x75", verb)
+			assert.NotContains(t, strings.ToLower(text), "73757065", verb)
+			assert.Contains(t, text, row.shows, verb)
+		}
 	}
 }
 

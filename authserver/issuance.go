@@ -2,6 +2,8 @@ package authserver
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 )
@@ -58,6 +60,9 @@ func (t Tokens) MarshalJSON() ([]byte, error) {
 
 // String keeps the tokens out of whatever is printed.
 func (t Tokens) String() string { return t.LogValue().String() }
+
+// Format prints String for every verb, %#v too.
+func (t Tokens) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // LogValue keeps the tokens out of logs.
 func (t Tokens) LogValue() slog.Value {

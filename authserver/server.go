@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -148,6 +149,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.ServeHTTP(w, r)
 }
+
+// String names the issuer.
+func (s *Server) String() string { return fmt.Sprintf("authserver of %q", s.cfg.Issuer) }
+
+// Format prints String for every verb: a Server has the keys of all tokens in it.
+func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // url is the address of an endpoint.
 func (s *Server) url(path string) string { return strings.TrimSuffix(s.cfg.Issuer, "/") + path }

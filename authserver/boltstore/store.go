@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -34,6 +35,9 @@ func (s *Store) RefreshKeys() [][]byte {
 	}
 	return keys
 }
+
+// Format prints no key, whatever the verb.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "boltstore.Store") }
 
 // Close waits for running calls and releases the directory.
 func (s *Store) Close() error {

@@ -3,6 +3,7 @@ package boltstore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,4 +206,12 @@ func TestDirectoryThatCantBeUsed(t *testing.T) {
 	_, err = boltstore.Open(filepath.Join(file, "below"))
 	assert.Error(t, err)
 	assert.False(t, errors.Is(err, boltstore.ErrDamaged))
+}
+
+// TestPrintingShowsNoKey: whatever the verb.
+func TestPrintingShowsNoKey(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "data"))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		assert.Equal(t, "boltstore.Store", fmt.Sprintf(verb, s), verb)
+	}
 }
