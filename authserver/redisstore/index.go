@@ -17,8 +17,10 @@ const (
 	late = time.Hour
 	// trim is how many entries that are over go when one comes, so that a set does not grow where nobody sweeps.
 	trim = 8
-	// keep is how long entries stay after the grant's own end. Access tokens may outlive it by their lifetime.
+	// keep is how long entries stay after the end of the grant, and of its access tokens where these outlive it by more than that.
 	keep = 24 * time.Hour
+	// outlives is what advanceScript returns when they do.
+	outlives = 2
 )
 
 // index is the key of a sorted set of ids. Names are hashed: they may be long, and have braces.
@@ -31,7 +33,11 @@ func (s *Store) clients() string { return s.prefix + "clients" }
 
 // enter puts a grant into its indexes. The score is its end by subject and session, and by client when Sweep should look at it.
 func (s *Store) enter(ctx context.Context, g *authserver.Grant) error {
-	end, over := g.ExpiresAt.Add(keep).UnixMilli(), g.CreatedAt.Add(-late).UnixMilli()
+	last := g.ExpiresAt
+	if g.AccessExpiresAt.After(last.Add(keep)) {
+		last = g.AccessExpiresAt
+	}
+	end, over := last.Add(keep).UnixMilli(), g.CreatedAt.Add(-late).UnixMilli()
 	calls := []call{
 		{noteScript, s.clients(), []any{g.ClientID}},                                                          // for Sweep; nothing ever leaves this set, as there are few
 		{enterScript, s.index("client", g.ClientID), []any{g.ID, g.DisposableAt().UnixMilli(), end, 0, over}}, // Sweep trims it
@@ -49,6 +55,15 @@ func (s *Store) enter(ctx context.Context, g *authserver.Grant) error {
 		return s.enterRevoked(ctx, []authserver.Grant{*g}, g.RevokedAt)
 	}
 	return nil
+}
+
+// enterAgain gives the entries of a grant a later end, so that it can be revoked as long as one of its access tokens lives.
+func (s *Store) enterAgain(ctx context.Context, id string) error {
+	rows, err := s.rows(ctx, []string{id})
+	if err != nil || rows[0] == nil {
+		return err
+	}
+	return s.enter(ctx, rows[0])
 }
 
 // leave takes a grant that is gone out of its indexes; the one that Sweep has found it by last.

@@ -116,3 +116,41 @@ func TestListOfRevocationsIsNotTrusted(t *testing.T) {
 	_, err = s.Revoked(t.Context(), time.Time{}, "", epoch, 0)
 	assert.ErrorIs(t, err, redisstore.ErrDamaged)
 }
+
+// TestAccessTokensThatOutliveTheirGrant: where access tokens live for days, a grant whose own end is long past can still be revoked by
+// its subject and its session, and is listed.
+func TestAccessTokensThatOutliveTheirGrant(t *testing.T) {
+	for name, issue := range map[string]func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time){
+		"from the beginning": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
+			g.AccessExpiresAt = until
+			require.NoError(t, s.Create(t.Context(), g))
+		},
+		"by a refresh": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
+			require.NoError(t, s.Create(t.Context(), g))
+			step := authserver.Step{ID: g.ID, From: g.Generation, To: g.Generation + 1, Now: epoch, AccessExpiresAt: until}
+			require.NoError(t, s.Advance(t.Context(), step))
+		},
+	} {
+		for _, sel := range []authserver.Selector{{Subject: "traveller"}, {SessionID: "journey"}} {
+			t.Run(fmt.Sprintf("%s, %+v", name, sel), func(t *testing.T) {
+				s := open(t, config(t))
+				g := grant("g")
+				g.Subject, g.SessionID = "traveller", "journey"
+				g.ExpiresAt, g.IdleExpiresAt = epoch.Add(time.Hour), epoch.Add(time.Hour)
+				until := epoch.Add(4 * 24 * time.Hour)
+				issue(t, s, g, until)
+
+				later := epoch.Add(3 * 24 * time.Hour)
+				next := g
+				next.ID, next.CreatedAt, next.ExpiresAt, next.IdleExpiresAt = "next", later, later.Add(time.Hour), later.Add(time.Hour)
+				require.NoError(t, s.Create(t.Context(), next)) // takes entries away that are over
+				n, err := s.Revoke(t.Context(), sel, "user", later)
+				require.NoError(t, err)
+				assert.Equal(t, 2, n)
+				list, err := s.Revoked(t.Context(), time.Time{}, "", later, 0)
+				require.NoError(t, err)
+				assert.Equal(t, []authserver.Revocation{{ID: "g", At: later, AccessExpiresAt: until}}, list)
+			})
+		}
+	}
+}

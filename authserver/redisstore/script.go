@@ -16,7 +16,8 @@ import (
 type script struct{ text, sum string }
 
 func newScript(text string) *script {
-	text = strings.NewReplacer("{never}", fmt.Sprint(never), "{format}", headFormat, "{history}", fmt.Sprint(authserver.HistoryLength)).Replace(text)
+	text = strings.NewReplacer("{never}", fmt.Sprint(never), "{format}", headFormat, "{history}", fmt.Sprint(authserver.HistoryLength),
+		"{keep}", fmt.Sprint(keep.Milliseconds())).Replace(text)
 	sum := sha1.Sum([]byte(text)) //nolint:gosec // see above
 	return &script{text, hex.EncodeToString(sum[:])}
 }
@@ -109,7 +110,8 @@ redis.call('SET', KEYS[1], ARGV[1])
 expire(KEYS[1], tonumber(ARGV[2]))
 return 1`)
 
-	// advance: from, to, now, idle end, access token's end, replay. -1: there is none. 0: conflict.
+	// advance: from, to, now, idle end, access token's end, replay. -1: there is none. 0: conflict. 2: the access token will outlive the
+	// grant's entries in the indexes.
 	advanceScript = newScript(head + `
 local from, to, now, idle, access = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if r[GEN] ~= from or r[REVOKED] ~= {never} or now >= r[ENDS] or now >= r[IDLE] then return 0 end
@@ -125,9 +127,10 @@ if to ~= from then
 end
 if ARGV[6] == '1' then r[REPLAYS] = r[REPLAYS] + 1 end
 if idle ~= {never} then r[IDLE] = idle end
+local outlives = access > math.max(r[ACCESS], r[ENDS] + {keep})
 r[ACCESS] = math.max(r[ACCESS], access)
 save()
-return 1`)
+return outlives and 2 or 1`)
 
 	// revoke: now, reason, its length. -1: there is none. -2: it is revoked already. Otherwise when the row can go.
 	revokeScript = newScript(head + `

@@ -70,6 +70,8 @@ func (s *Store) Advance(ctx context.Context, step authserver.Step) error {
 			return authserver.ErrNotFound
 		case outcome == 0:
 			return authserver.ErrConflict
+		case outcome == outlives:
+			return s.enterAgain(ctx, step.ID)
 		}
 		return nil
 	})
