@@ -203,6 +203,7 @@ func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int,
 			n++
 		}
 	}
+	looked = 0 // or many grants that live on would keep every key
 	for key, until := range m.once {
 		if looked++; n >= limit || looked > 64*limit || ctx.Err() != nil {
 			break
