@@ -20,7 +20,8 @@ var (
 // Store keeps grants. Every method is atomic and durable by contract: when it returns nil its effect has happened, is seen
 // by every later call on any connection to the same data, and has happened as a whole; when it returns [ErrConflict] or
 // [ErrNotFound] nothing has happened. All methods may be called concurrently. Time is always an argument, never the
-// store's own clock, and is in UTC and whole milliseconds.
+// store's own clock, and is in UTC and whole milliseconds. With a context that has ended already Create, Advance, Revoke and Once
+// fail and change nothing.
 //
 // Strings are valid UTF-8, and may have every other character than U+0000; a nonce, which a client chooses, has that too. Ids, subjects,
 // client ids and session ids have up to 1024 bytes, keys for Once any number. What goes beyond may be refused with an error.
@@ -40,7 +41,7 @@ type Store interface {
 	Advance(ctx context.Context, step Step) error
 
 	// Grants returns up to limit grants that match, revoked and expired ones left out (expiry judged at now), newest first
-	// by CreatedAt. limit 0: all.
+	// by CreatedAt. limit 0: all. An empty selector is an error, not everything.
 	Grants(ctx context.Context, sel Selector, now time.Time, limit int) ([]Grant, error)
 
 	// Revoke marks every matching grant that is not revoked yet and returns how many those were. An empty selector is an
@@ -98,7 +99,7 @@ type Selector struct {
 	Subject   string
 	ClientID  string
 	SessionID string
-	// Except leaves one grant out.
+	// Except leaves one grant out. A selector with nothing but it is empty.
 	Except string
 }
 
