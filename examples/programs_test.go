@@ -191,6 +191,8 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"api1", []string{"-denylist", "-when-stale", "perhaps"}, 2, "-when-stale"},
 		{"api1", []string{"-denylist", "-skew", "6m"}, 2, "-skew"},
 		{"api1", []string{"-denylist", "-denylist-client", ""}, 2, "-denylist-client"},
+		{"api1", []string{"-denylist-client", "api1"}, 2, "-denylist-client"},
+		{"api1", []string{"-when-stale", "accept"}, 2, "-when-stale"},
 		{"api1", []string{"extra"}, 2, `"extra"`},
 		{"authserver", []string{"-colour"}, 2, "-colour"},
 		{"authserver", []string{"-alg", "HS256"}, 2, "-alg"},

@@ -132,6 +132,11 @@ func (o *Options) denylist(logger *slog.Logger) (*denylist.List, error) {
 	when := denylist.WhenStale(o.WhenStale)
 	switch {
 	case !o.Denylist:
+		for _, name := range []string{"denylist-client", "when-stale"} {
+			if o.flagSet != nil && !o.left(name) { // whoever sets it believes that revocations are followed
+				return nil, &program.UsageError{Flag: name, Err: errors.New("it needs -denylist")}
+			}
+		}
 		return nil, nil
 	case o.DenylistClient == "":
 		return nil, &program.UsageError{Flag: "denylist-client", Err: errors.New("it is empty")}
