@@ -44,7 +44,8 @@ func freePort() (int, error) {
 	return 0, errors.New("no port is free for a database")
 }
 
-// findTool finds a program of the database: in PATH, or where Debian has those of PostgreSQL.
+// findTool finds a program of the database: where Debian has those of PostgreSQL, of the newest, so that initdb and postgres are of the
+// same release, or in PATH.
 func findTool(name string) (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	slices.Sort(found)

@@ -118,7 +118,7 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 	for _, args := range []string{
 		"-colour", "-store mysql", "-nodes 0", "-sessions -1", "-for 0s", "-for soon", "-kill -1s", "-appendfsync no", "-store redis -grace 2m",
 		"-restart-store -postgres postgres://127.0.0.1/x", "-power-cut", "-store redis -power-cut", "-redis redis://127.0.0.1", "-postgres http://x", "-store redis -redis x", "-away 1s", "-restart-store -away 31s", "-double 101", "-sessions 5 -revoke 5",
-		"-max-rollback -2", "-key-rotation 0s", "-access-token-lifetime 1s",
+		"-max-rollback -2", "-appendfsync everysec", "-store redis -appendfsync always -redis redis://127.0.0.1", "-key-rotation 0s", "-access-token-lifetime 1s",
 	} {
 		t.Run(args, func(t *testing.T) {
 			var o options

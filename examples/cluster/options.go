@@ -49,7 +49,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.BoolVar(&o.RestartStore, "restart-store", false, "crash PostgreSQL or Redis once at half time, and start it again")
 	flags.DurationVar(&o.Away, "away", 0, "how long the store stays away when -restart-store crashes it, as until a failover is done")
 	flags.BoolVar(&o.PowerCut, "power-cut", false, "Redis loses what a power cut may take when -restart-store crashes it")
-	flags.StringVar(&o.AppendFsync, "appendfsync", always, "Redis' appendfsync: `always` or everysec")
+	flags.StringVar(&o.AppendFsync, "appendfsync", always, "appendfsync of the Redis that is started for the run: `always` or everysec")
 	flags.IntVar(&o.MaxRollback, "max-rollback", -1, "how many generations a store may fall behind its clients (Config.MaxRollback); -1: 1000 over Redis, 0 over PostgreSQL")
 	flags.DurationVar(&o.AccessLifetime, "access-token-lifetime", 30*time.Second, "how long an access token is good")
 	flags.DurationVar(&o.Grace, "grace", 10*time.Second, "how long a replaced refresh token still gets its successor; an outage should be shorter")
@@ -101,6 +101,8 @@ func (o *options) check() error {
 		return bad("postgres", "the store is redis")
 	case o.RestartStore && o.Postgres+o.Redis != "":
 		return bad("restart-store", "only a server that was started for the run is restarted")
+	case o.set != nil && o.given("appendfsync") && (o.Store != kindRedis || o.Redis != ""):
+		return bad("appendfsync", "only a Redis that is started for the run is set up")
 	case o.Away > 0 && !o.RestartStore:
 		return bad("away", "it needs -restart-store")
 	case o.PowerCut && o.Store != kindRedis:
