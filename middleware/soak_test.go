@@ -23,7 +23,7 @@ import (
 
 // The soak at its full length, 10 million requests with a million tokens, takes some minutes:
 //
-//	go test -run TestSoak -soak-epochs 250 -soak-tokens 4000 -timeout 1h ./middleware
+//	go test ./middleware -run TestSoak -soak-epochs 250 -soak-tokens 4000 -timeout 1h
 var (
 	soakEpochs = flag.Int("soak-epochs", 8, "how long TestSoak lasts")
 	soakTokens = flag.Int("soak-tokens", 60, "how many tokens TestSoak issues in each epoch; each is presented ten times")
