@@ -14,6 +14,11 @@
 // [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included. For an
 // API alone, without sessions and refresh tokens, package authtest is the smaller tool.
 //
+// The list of revoked sessions, for an API that follows it by package denylist, is there for the client worker:
+//
+//	list := denylist.NewConfig(as.Issuer(), "worker", "worker secret")
+//	list.HTTPClient, list.Now = as.HTTPClient(), as.Now
+//
 // # Faults
 //
 // What a network, a key service or a database does on a bad day is one call each: [Server.DropAnswers], [Server.FailSigning],

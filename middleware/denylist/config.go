@@ -30,6 +30,7 @@ type Config struct {
 	URL string
 
 	// ClientID and ClientSecret are what the API authenticates with, by HTTP Basic (RFC 6749 §2.3.1). Both are required.
+	// Package authserver lets in a confidential client whose Serves names an audience.
 	ClientID     string
 	ClientSecret string `json:"-"`
 
