@@ -55,8 +55,12 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 	switch err := s.cfg.Store.Advance(ctx, step); {
 	case errors.Is(err, ErrConflict):
 		// Someone else was faster: the code is being used twice, or it has just expired.
-		if g, err = s.cfg.Store.Grant(ctx, g.ID); err == nil && g.Generation > 0 {
-			return nil, s.codeReplayed(ctx, &g)
+		now, err := s.reread(ctx, g.ID)
+		switch {
+		case err == nil && now.Generation > 0:
+			return nil, s.codeReplayed(ctx, &now)
+		case err != nil && !errors.Is(err, ErrNotFound): // the same request again finds out
+			return nil, unavailable(err)
 		}
 		return nil, invalidGrant("the code is not valid")
 	case errors.Is(err, ErrNotFound):

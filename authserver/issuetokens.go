@@ -19,7 +19,8 @@ type IssueRequest struct {
 	AuthTime time.Time
 	// SessionID becomes the claim sid; empty: one of the grant's own.
 	SessionID string
-	// EndOthers revokes the user's other grants, at all clients, once the new one exists: for a changed credential.
+	// EndOthers revokes the user's other grants, at all clients, once the new one exists: for a changed credential. That goes on when ctx has
+	// ended: who closes the page has changed the credential all the same.
 	EndOthers bool
 }
 
@@ -69,7 +70,7 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	}
 	s.event(ctx, Event{Kind: "token.issued", GrantType: "issue_tokens", ClientID: c.ID, Subject: g.Subject, GrantID: g.ID})
 	if req.EndOthers {
-		if _, err := s.Revoke(ctx, Selector{Subject: g.Subject, Except: g.ID}, "user"); err != nil {
+		if err := s.endDetached(ctx, Selector{Subject: g.Subject, Except: g.ID}, "user"); err != nil {
 			return nil, err
 		}
 	}

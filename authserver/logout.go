@@ -1,9 +1,12 @@
 package authserver
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/bearergate/bearergate/jwks"
 )
 
 // endSession is OpenID Connect RP-Initiated Logout. It ends the browser's session and every grant that came from it. With an ID
@@ -35,7 +38,11 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
 		return
 	}
-	h, _ := s.idTokenHint(r.Context(), p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	h, err := s.idTokenHint(r.Context(), p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
+		s.logoutFailed(w, r, err) // it may name a session that has to end
+		return
+	}
 	clientID, sid := h.clientID, h.sid
 	if named := p.get("client_id"); clientID == "" {
 		clientID = named
@@ -58,9 +65,8 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		sid = in.ID
 	}
 	if sid != "" {
-		if _, err := s.Revoke(r.Context(), Selector{SessionID: sid}, "logout"); err != nil {
-			s.log.ErrorContext(r.Context(), "logout failed", "error", err)
-			s.showProblem(w, http.StatusServiceUnavailable, "Signing out does not work at the moment. Please try again.")
+		if err := s.endDetached(r.Context(), Selector{SessionID: sid}, "logout"); err != nil {
+			s.logoutFailed(w, r, err)
 			return
 		}
 	}
@@ -73,6 +79,11 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", target)
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+func (s *Server) logoutFailed(w http.ResponseWriter, r *http.Request, err error) {
+	s.log.ErrorContext(r.Context(), "logout failed", "error", err)
+	s.showProblem(w, http.StatusServiceUnavailable, "Signing out does not work at the moment. Please try again.")
 }
 
 // afterLogout returns where to send the browser; "" for nowhere, and false for an address that is not registered.

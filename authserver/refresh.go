@@ -205,7 +205,7 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 			return answer, nil
 		}
 		if errors.Is(err, ErrConflict) {
-			r.grant, err = r.cfg.Store.Grant(ctx, r.grant.ID)
+			r.grant, err = r.reread(ctx, r.grant.ID)
 		}
 		if errors.Is(err, ErrNotFound) {
 			return "", invalidGrant("the refresh token is not valid")

@@ -1,6 +1,11 @@
 package authserver
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/bearergate/bearergate/middleware"
+)
 
 // revoke is the revocation endpoint (RFC 7009). Any refresh token of a family, however old, ends the whole family, and so does an
 // access token that was issued under it. The answer is 200 for whatever the client presents, so that it tells nothing.
@@ -18,13 +23,15 @@ func (s *Server) revoke(ctx context.Context, c *Client, p *params) (any, *oauthE
 		if refusal == nil && g.ClientID == c.ID {
 			id = g.ID
 		}
-	} else if access, err := s.bearer.Validator().Validate(ctx, token); err == nil && access.ClientID() == c.ID {
+	} else if access, err := s.bearer.Validator().Validate(ctx, token); errors.Is(err, middleware.ErrKeysUnavailable) {
+		return nil, unavailable(err) // 200 would say that the session has ended (RFC 7009 section 2.2.1)
+	} else if err == nil && access.ClientID() == c.ID {
 		id, _ = grantOf(access.ID())
 	}
 	if id == "" {
 		return nil, nil
 	}
-	if _, err := s.Revoke(ctx, Selector{ID: id, ClientID: c.ID}, "client"); err != nil {
+	if err := s.endDetached(ctx, Selector{ID: id, ClientID: c.ID}, "client"); err != nil {
 		return nil, unavailable(err)
 	}
 	return nil, nil

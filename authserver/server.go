@@ -188,6 +188,20 @@ func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, 
 	return n, nil
 }
 
+// endDetached is Revoke for what has to end whether or not the one who asked for it waits for the answer: pages send a logout when they are
+// closed. It lasts as long as the store gets on with it.
+func (s *Server) endDetached(ctx context.Context, sel Selector, reason string) error {
+	_, err := s.Revoke(context.WithoutCancel(ctx), sel, reason)
+	return err
+}
+
+// reread reads a row that another request has just changed. Hanging up now must not hide that a code or a token came twice.
+func (s *Server) reread(ctx context.Context, id string) (Grant, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	return s.cfg.Store.Grant(ctx, id)
+}
+
 // end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the list of revoked sessions
 // allow for gets a later one.
 func (s *Server) end(ctx context.Context, sel Selector, reason string) (total int, err error) {
