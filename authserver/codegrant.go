@@ -1,8 +1,11 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 )
 
 // grantCode exchanges an authorization code (RFC 6749 section 4.1.3). The code is generation 0 of its grant, and spending it is the
@@ -105,6 +108,9 @@ func (s *Server) limitSessions(ctx context.Context, c *Client, g *Grant) {
 		return
 	}
 	kept := 0
+	slices.SortFunc(all, func(a, b Grant) int { // stores leave open in what order those of one moment come
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
 	for _, old := range all { // newest first
 		if !old.Refresh || old.Generation == 0 {
 			continue

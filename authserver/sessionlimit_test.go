@@ -1,0 +1,49 @@
+package authserver_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/bearergate/bearergate/authserver"
+)
+
+// TestSessionLimitOfOneMoment: sign-ins of the same millisecond end the same sessions, in whatever order a store lists them.
+func TestSessionLimitOfOneMoment(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 1 })
+	a, b := w.code(), w.code()
+	store := &bothWays{Store: w.store.Store}
+	w.store.Store = store
+	var second string
+	store.other = func() { second = w.exchange(b).str("refresh_token") }
+	first := w.exchange(a).str("refresh_token")
+	alive := 0
+	for _, token := range []string{first, second} {
+		if w.row(token).RevokedAt.IsZero() {
+			alive++
+		}
+	}
+	assert.Equal(t, 1, alive)
+}
+
+// bothWays is a store of which two read the same grants at once, and find them in different orders.
+type bothWays struct {
+	authserver.Store
+	other func()
+	seen  []authserver.Grant
+}
+
+func (s *bothWays) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
+	if other := s.other; other != nil {
+		s.other = nil
+		other()
+		return s.seen, nil
+	}
+	list, err := s.Store.Grants(ctx, sel, now, limit)
+	s.seen = slices.Clone(list)
+	slices.Reverse(s.seen)
+	return list, err
+}
