@@ -35,7 +35,8 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 	if !g.Active(now) {
 		return nil, invalidGrant("the code is not valid")
 	}
-	resources, refusal := s.requestedResources(&g, g.Scopes, p)
+	scopes := intersect(g.Scopes, c.Scopes)
+	resources, refusal := s.requestedResources(&g, scopes, p)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -44,7 +45,7 @@ func (s *Server) grantCode(ctx context.Context, c *Client, p *params) (*Tokens, 
 		return nil, refusal
 	}
 	t, until, refusal := s.sign(ctx, &issue{grantType: grantCode, client: c, user: user, grant: &g, subject: g.Subject,
-		scopes: intersect(g.Scopes, c.Scopes), resources: resources, nonce: g.Nonce, generation: 1})
+		scopes: scopes, resources: resources, nonce: g.Nonce, generation: 1})
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -107,10 +108,10 @@ func (s *Server) limitSessions(ctx context.Context, c *Client, g *Grant) {
 		s.log.ErrorContext(ctx, "session limit not applied", "error", err)
 		return
 	}
-	kept := 0
 	slices.SortFunc(all, func(a, b Grant) int { // stores leave open in what order those of one moment come
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
+	kept := 0
 	for _, old := range all { // newest first
 		if !old.Refresh || old.Generation == 0 {
 			continue

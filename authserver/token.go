@@ -154,10 +154,15 @@ func requestedScopes(c *Client, granted []string, p *params) ([]string, *oauthEr
 	return asked, nil
 }
 
-// requestedResources narrows a grant's resources to what the request asks for.
+// requestedResources narrows a grant's resources to what the request asks for, and to those that one of the scopes still is for: an API
+// that looks at the audience alone would take a token that the client may not have any more.
 func (s *Server) requestedResources(g *Grant, scopes []string, p *params) ([]string, *oauthError) {
 	if len(p.resources) == 0 {
-		return g.Resources, nil
+		left := slices.DeleteFunc(slices.Clone(g.Resources), func(res string) bool { return !overlap(scopes, s.cfg.Resources[res]) })
+		if len(left) == 0 && len(g.Resources) > 0 { // with none the token would be for all that the scopes are for
+			return nil, invalidTarget("no scope of the resource is granted")
+		}
+		return left, nil
 	}
 	if len(g.Resources) > 0 && !subset(p.resources, g.Resources) {
 		return nil, invalidTarget("the resource goes beyond what was granted")

@@ -278,3 +278,23 @@ func TestJSONAlias(t *testing.T) {
 		assert.NotEqual(t, r.str("refresh_token"), again.str("refresh_token"))
 	})
 }
+
+// TestWithdrawnResource: a client that may no longer have any scope of a resource gets no token for it, though its grant names it.
+func TestWithdrawnResource(t *testing.T) {
+	w := newWorld(t)
+	both := w.signIn("scope", "openid offline_access api1 files:read", "resource", "api1", "resource", "https://files.example")
+	one := w.signIn("scope", "openid offline_access api1", "resource", "api1")
+	unused := w.code("scope", "openid offline_access api1", "resource", "api1")
+	c := w.client(mvcID)
+	c.Scopes = []string{"openid", "offline_access", "files:read"}
+	srv, err := authserver.New(w.cfg)
+	require.NoError(t, err)
+	w.srv = srv
+	left := w.refresh(both.str("refresh_token"))
+	require.Equal(t, http.StatusOK, left.status, left.body)
+	_, access := claims(t, left.str("access_token"))
+	assert.Equal(t, "https://files.example", access["aud"])
+	assert.Equal(t, "files:read", access["scope"])
+	w.refused(w.refresh(one.str("refresh_token")), "invalid_target")
+	w.refused(w.exchange(unused), "invalid_target")
+}
