@@ -15,8 +15,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// leaving is a store whose client hangs up when a revocation begins, or when a step has come too late, and that does nothing for
-// whom has gone.
+// leaving is a store whose client hangs up when a grant is read, when a revocation begins, or when a step has come too late, and that does
+// nothing for whom has gone.
 type leaving struct {
 	authserver.Store
 	revoking, late func()
@@ -69,7 +69,7 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 			w := newWorld(t)
 			tokens := w.signIn()
 			ctx, cancel := context.WithCancel(t.Context())
-			w.store.Store = &leaving{Store: w.store.Store, revoking: cancel}
+			w.store.Store = &leaving{Store: w.store.Store, revoking: cancel, read: func() error { cancel(); return nil }}
 			row.last(w, ctx, tokens)
 			assert.Equal(t, row.reason, w.row(tokens.str("refresh_token")).RevokeReason)
 		})

@@ -38,7 +38,9 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
 		return
 	}
-	h, err := s.idTokenHint(r.Context(), p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	ctx, cancel := detached(r.Context())
+	defer cancel()
+	h, err := s.idTokenHint(ctx, p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
 	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
 		s.logoutFailed(w, r, err) // it may name a session that has to end
 		return

@@ -14,6 +14,8 @@ func (s *Server) revoke(ctx context.Context, c *Client, p *params) (any, *oauthE
 	if token == "" {
 		return nil, invalidRequest("token is missing")
 	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
 	id := ""
 	if _, isRefresh := refreshToken.parse(token); isRefresh {
 		_, g, refusal := s.presented(ctx, refreshToken, token)

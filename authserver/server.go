@@ -197,9 +197,14 @@ func (s *Server) endDetached(ctx context.Context, sel Selector, reason string) e
 
 // reread reads a row that another request has just changed. Hanging up now must not hide that a code or a token came twice.
 func (s *Server) reread(ctx context.Context, id string) (Grant, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	return s.cfg.Store.Grant(ctx, id)
+}
+
+// detached is a context for what goes on when the client has hung up.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 }
 
 // end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the list of revoked sessions
