@@ -1,6 +1,7 @@
 package authclient_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -137,17 +138,48 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-// What a server echoes of our secrets is not in the error.
+// What a server echoes of our secrets is not in the error, however it was spelt in the request.
 func TestErrorsShowNoSecret(t *testing.T) {
-	w := newWorld()
-	w.refresh = func(_ int, _ *http.Request, form url.Values) (*http.Response, error) {
-		return response(400, `{"error":"invalid_grant","error_description":"no such token: `+form.Get("refresh_token")+`"}`), nil
+	for _, row := range []struct {
+		name  string
+		style oauth2.AuthStyle
+		echo  func(r *http.Request, form url.Values) string
+	}{
+		{"the refresh token", oauth2.AuthStyleInHeader, func(_ *http.Request, form url.Values) string { return form.Get("refresh_token") }},
+		{"the client's secret", oauth2.AuthStyleInParams, func(_ *http.Request, form url.Values) string { return form.Get("client_secret") }},
+		{"the refresh token in the form", oauth2.AuthStyleInHeader, func(_ *http.Request, form url.Values) string { return form.Encode() }},
+		{"the client's secret in the form", oauth2.AuthStyleInParams, func(_ *http.Request, form url.Values) string {
+			form.Del("refresh_token")
+			return form.Encode()
+		}},
+		{"the secret with a space as %20", oauth2.AuthStyleInParams, func(_ *http.Request, form url.Values) string {
+			return url.PathEscape(form.Get("client_secret"))
+		}},
+		{"the Authorization header", oauth2.AuthStyleInHeader, func(r *http.Request, _ url.Values) string { return r.Header.Get("Authorization") }},
+		{"what is in the Authorization header", oauth2.AuthStyleInHeader, func(r *http.Request, _ url.Values) string {
+			id, secret, _ := r.BasicAuth()
+			return id + ":" + secret
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld()
+			token := w.signIn()
+			token.RefreshToken = "1//rt+one=" // as some servers make them
+			w.refresh = func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
+				body, err := json.Marshal(map[string]string{"error": "invalid_grant", "error_description": "not good: " + row.echo(r, form)})
+				return response(400, string(body)), err
+			}
+			cfg := w.config()
+			cfg.OAuth2.Endpoint.AuthStyle = row.style
+			rt, err := authclient.New(cfg, token)
+			require.NoError(t, err)
+			_, err = rt.Refresh(t.Context())
+			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			var said *oauth2.RetrieveError
+			require.ErrorAs(t, err, &said)
+			assert.NotContains(t, err.Error(), "not good")
+			assert.Empty(t, said.ErrorDescription)
+			assert.Empty(t, said.Body)
+		})
 	}
-	_, err := w.transport(t).Refresh(t.Context())
-	require.ErrorIs(t, err, authclient.ErrSessionEnded)
-	assert.NotContains(t, err.Error(), "rt-1")
-	var said *oauth2.RetrieveError
-	require.ErrorAs(t, err, &said)
-	assert.Empty(t, said.ErrorDescription)
-	assert.Empty(t, said.Body)
 }

@@ -128,11 +128,31 @@ func (e *tokenEndpoint) newRequest(ctx context.Context, prev *oauth2.Token) (*ht
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	if e.inHeader {
-		// RFC 6749, section 2.3.1: both are form-urlencoded first, so a space becomes "+" and a colon can't split them.
-		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString(
-			[]byte(url.QueryEscape(e.id)+":"+url.QueryEscape(e.secret))))
+		req.Header.Set("Authorization", "Basic "+e.basic())
 	}
 	return req, nil
+}
+
+// basic is the client's credentials for HTTP Basic. RFC 6749, section 2.3.1: both are form-urlencoded first, so a space becomes
+// "+" and a colon can't split them.
+func (e *tokenEndpoint) basic() string {
+	return base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(e.id) + ":" + url.QueryEscape(e.secret)))
+}
+
+// quotes reports whether a foreign text has one of our secrets in it, in any spelling that it has in a request or that a
+// server may have made of that.
+func (e *tokenEndpoint) quotes(text string, prev *oauth2.Token) bool {
+	if e.secret != "" && strings.Contains(text, e.basic()) {
+		return true
+	}
+	for _, secret := range []string{prev.RefreshToken, prev.AccessToken, e.secret} {
+		for _, spelt := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			if spelt != "" && strings.Contains(text, spelt) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // refusal is the error for an answer that is none of a token. Its text shows what the server said, without what it may
@@ -140,10 +160,8 @@ func (e *tokenEndpoint) newRequest(ctx context.Context, prev *oauth2.Token) (*ht
 func (e *tokenEndpoint) refusal(resp *http.Response, members map[string]any, prev *oauth2.Token) error {
 	foreign := func(name string) string {
 		s, _ := members[name].(string)
-		for _, secret := range []string{prev.RefreshToken, prev.AccessToken, e.secret} {
-			if secret != "" && strings.Contains(s, secret) {
-				return ""
-			}
+		if e.quotes(s, prev) {
+			return ""
 		}
 		return cut(s)
 	}
