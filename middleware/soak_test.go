@@ -51,6 +51,7 @@ func (s *rotating) Lookup(_ context.Context, kid, _ string) ([]*jwks.Key, error)
 // TestSoak: tokens are issued, presented by several goroutines, and go: by expiry, to the nanosecond, and with their keys. No
 // verdict is wrong, and the memory stays where the configuration puts it.
 func TestSoak(t *testing.T) {
+	require.GreaterOrEqual(t, *soakTokens, 10, "-soak-tokens: some of each kind")
 	const skew, step = time.Minute, time.Minute
 	start := time.Unix(1_800_000_000, 0)
 	var clock atomic.Int64 // nanoseconds since start
