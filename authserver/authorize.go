@@ -166,6 +166,7 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 	if refusal := s.checkResources(a.resources, a.scopes); refusal != nil {
 		return refusal
 	}
+	a.resources = distinct(a.resources) // all are known, so these are few; the row keeps them as long as the session lives
 	a.challenge = p.get("code_challenge")
 	switch method := p.get("code_challenge_method"); {
 	case a.challenge == "" && method != "":
