@@ -9,7 +9,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// persistTimeout bounds the saving of a new token. It is not part of Config.Timeout: the old refresh token is spent by
+// persistTimeout bounds the saving of a new token, in the Store and by the Save hook each. It is not part of Config.Timeout: the old refresh token is spent by
 // then, and a refresh that took long must be saved too.
 const persistTimeout = 5 * time.Second
 
@@ -158,15 +158,17 @@ func (s *session) persist(ctx context.Context, f *flight, next *oauth2.Token) {
 	if overtaken {
 		return // next belongs to a session that is over
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), persistTimeout)
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), persistTimeout)
 	defer cancel()
-	if err := s.store(ctx, next); err != nil && s.cfg.OnPersistError != nil {
+	if err := s.store(storing, next); err != nil && s.cfg.OnPersistError != nil {
 		s.cfg.OnPersistError(err)
 	}
 	if s.cfg.Save == nil {
 		return
 	}
-	if err := s.cfg.Save(ctx, cloneToken(next)); err != nil {
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), persistTimeout) // a store that hangs leaves the hook its time
+	defer cancel()
+	if err := s.cfg.Save(saving, cloneToken(next)); err != nil {
 		s.persistFailed("Save", err)
 	}
 }

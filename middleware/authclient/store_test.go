@@ -352,6 +352,33 @@ func TestSavingHasATimeOfItsOwn(t *testing.T) {
 	})
 }
 
+// The store that hangs and the hook that could still save the token share no time.
+func TestStoreThatHangsLeavesTheHookItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		var saved string
+		rt := w.transport(t, func(c *authclient.Config) {
+			c.Store = hangingSave{authclient.NewMemoryStore()}
+			c.Save = func(ctx context.Context, token *oauth2.Token) error {
+				if ctx.Err() == nil {
+					saved = token.RefreshToken
+				}
+				return ctx.Err()
+			}
+		})
+		_, err := rt.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "rt-2", saved)
+	})
+}
+
+type hangingSave struct{ authclient.Store }
+
+func (hangingSave) Save(ctx context.Context, _ *oauth2.Token) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // A process that does not honour the lock has spent the refresh token: after invalid_grant the store is read once more.
 func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
 	for _, row := range []struct {
