@@ -54,8 +54,8 @@ type Config struct {
 	CacheDigests bool
 
 	// MaxVerifications is how many tokens' signatures are verified at the same time; the others wait for their turn, no
-	// longer than their request lives, and after each millisecond of signatures that were not right a turn pauses for as
-	// long. It keeps a flood of forged signatures from delaying requests whose tokens are remembered; new tokens wait
+	// longer than their request lives, and after each quarter of a millisecond of signatures that were not right a turn
+	// pauses for as long. It keeps a flood of forged signatures from delaying requests whose tokens are remembered; new tokens wait
 	// behind the forged ones, first come first served. NewConfig sets one less than runtime.GOMAXPROCS(0), at least
 	// 1, so that one processor is left for everything else. 0 means no limit and no pause.
 	MaxVerifications int

@@ -22,11 +22,12 @@ func (l *limit) init(n int) {
 
 // burst is how long forged signatures may be verified until a turn pauses for as long. As long as one verification follows
 // the other, a process with one processor hardly gets to look for new requests (Go's scheduler then polls the network only
-// every 10 ms): the pause is when those with known tokens are served. It halves what a flood can make the server
-// compute, and so doubles how long new good tokens wait behind it; a pause after each forgery would cost them ten times as much,
-// since a timer takes a millisecond at least. Good tokens make nobody wait. Whether anybody waits for a turn is not asked:
-// with one processor, whoever would wait has not come that far.
-const burst = time.Millisecond
+// every 10 ms): the pause is when those with known tokens are served, and a burst is what they wait for at most. It halves
+// what a flood can make the server compute, and so doubles how long new good tokens wait behind it. Where a timer takes a
+// millisecond at least they wait five times as long, and a pause after each forgery would cost them twenty times as much.
+// Good tokens make nobody wait. Whether anybody waits for a turn is not asked: with one processor, whoever would wait has not
+// come that far.
+const burst = 250 * time.Microsecond
 
 // enter waits for a turn. It returns ctx's cause if ctx ends first.
 func (l *limit) enter(ctx context.Context) (began time.Time, err error) {

@@ -55,8 +55,8 @@ func TestNoMaxVerifications(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// After a millisecond of forged signatures a turn pauses for as long, so that a flood of them leaves the processor to others;
-// good ones make nobody wait.
+// After a quarter of a millisecond of forged signatures a turn pauses for as long, so that a flood of them leaves the processor
+// to others; good ones make nobody wait.
 func TestVerificationsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -71,13 +71,13 @@ func TestVerificationsPause(t *testing.T) {
 		}{
 			{"a good one", 3000 * µs, false, 0},
 			{"another", 100 * µs, false, 0},
-			{"a forged one", 600 * µs, true, 0},
+			{"a forged one", 150 * µs, true, 0},
 			{"a good one after little forgery", 100 * µs, false, 0},
-			{"a forged one that makes it much", 600 * µs, true, 0},
-			{"a good one", 100 * µs, false, 1200 * µs},
+			{"a forged one that makes it much", 150 * µs, true, 0},
+			{"a good one", 100 * µs, false, 300 * µs},
 			{"a good one", 100 * µs, false, 0},
 			{"a forged one on a machine that is slow", 90000 * µs, true, 0},
-			{"a good one", 100 * µs, false, 2000 * µs},
+			{"a good one", 100 * µs, false, 500 * µs},
 		} {
 			assert.Equal(t, row.waits, v.Verification(row.takes, row.forged), row.name)
 		}
