@@ -8,17 +8,20 @@ module=github.com/bearergate/bearergate
 jwt=github.com/golang-jwt/jwt/v5
 oauth2=golang.org/x/oauth2
 pgx=github.com/jackc/pgx/v5
+internal="$module/internal/fetch $module/internal/jws $module/internal/strictjson $module/internal/weburl"
 testify='github.com/stretchr/testify/assert github.com/stretchr/testify/require'
 
 # folder -> what its non-test files may import besides the standard library
 declare -A may=(
   [testdata]=''
-  [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset"
-  [middleware]="$jwt $module/jwks"
-  [middleware/authclient]="$oauth2"
+  [internal/fetch]="$module/internal/weburl"
+  [internal/weburl]=''
+  [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset $internal"
+  [middleware]="$jwt $module/jwks $internal"
+  [middleware/authclient]="$oauth2 $internal"
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
-  [middleware/denylist]="$module/middleware"
-  [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt"
+  [middleware/denylist]="$module/middleware $internal"
+  [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt $internal"
   [authserver/authservertest]="$jwt $module/jwks $module/middleware $module/authserver"
   [authserver/storetest]="$module/authserver $module/jwks"
   [authserver/boltstore]="go.etcd.io/bbolt go.etcd.io/bbolt/errors $module/authserver $module/jwks"
@@ -77,7 +80,7 @@ for file in $(git ls-files go.mod '*/go.mod'); do
   packages "$(dirname "$file")"
 done
 
-allowed='^(middleware|jwks|authserver|examples|testdata|go\.mod|go\.sum|README\.md|LICENSE|SECURITY\.md|CONTRIBUTING\.md|CHANGELOG\.md|\.golangci\.yml|\.ci|\.gitignore|\.gitattributes)$'
+allowed='^(internal|middleware|jwks|authserver|examples|testdata|go\.mod|go\.sum|README\.md|LICENSE|SECURITY\.md|CONTRIBUTING\.md|CHANGELOG\.md|\.golangci\.yml|\.ci|\.gitignore|\.gitattributes)$'
 while read -r entry; do
   echo "imports.sh: $entry does not belong at the top level" >&2
   bad=1

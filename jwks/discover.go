@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // rediscoverAfter is how long a discovered address is good for. A failure to fetch the key set ends it earlier.
@@ -39,7 +41,7 @@ func (f *fetcher) discover(ctx context.Context) error {
 			f.discoveredAt = time.Now()
 			return nil
 		}
-		return fmt.Errorf("discovery of %s: %w", shown(f.cfg.Issuer), err)
+		return fmt.Errorf("discovery of %s: %w", weburl.Redact(f.cfg.Issuer), err)
 	}
 	if found != f.keysURL {
 		f.etag, f.lastModified = "", ""
@@ -65,7 +67,7 @@ func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
 			f.form = n
 			return found, nil
 		}
-		err = fmt.Errorf("%s: %w", shown(addresses[n]), err)
+		err = fmt.Errorf("%s: %w", weburl.Redact(addresses[n]), err)
 		if !next {
 			return "", err
 		}
@@ -82,17 +84,17 @@ var errNoDocument = errors.New("no metadata document")
 // askForKeySet reads one metadata document; next says whether another address may have a better one. A server that cannot
 // be reached or is failing is not asked for the other documents as well.
 func (f *fetcher) askForKeySet(ctx context.Context, address string) (found string, next bool, err error) {
-	res, err := f.get(ctx, address, http.Header{"Accept": {"application/json"}})
+	res, err := f.client.Get(ctx, address, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return "", false, err
 	}
-	if res.status >= 400 && res.status < 500 && res.status != http.StatusTooManyRequests {
-		return "", true, fmt.Errorf("status %d: %w", res.status, errNoDocument)
+	if res.Status >= 400 && res.Status < 500 && res.Status != http.StatusTooManyRequests {
+		return "", true, fmt.Errorf("status %d: %w", res.Status, errNoDocument)
 	}
-	if err := res.checkJSON(); err != nil {
-		return "", res.status == http.StatusOK, err
+	if err := res.CheckJSON(); err != nil {
+		return "", res.Status == http.StatusOK, err
 	}
-	found, err = parseDiscovery(res.body, f.cfg.Issuer, f.cfg.AllowInsecureHTTP)
+	found, err = parseDiscovery(res.Body, f.cfg.Issuer, f.cfg.AllowInsecureHTTP)
 	return found, true, err
 }
 
@@ -123,9 +125,9 @@ func parseDiscovery(document []byte, issuer string, insecure bool) (string, erro
 	}
 	if named != issuer {
 		if strings.TrimSuffix(named, "/") == strings.TrimSuffix(issuer, "/") {
-			return "", fmt.Errorf("the document's issuer %q differs from the configured %q only by a trailing slash: configure it as the document has it", clip200(named), clip200(issuer))
+			return "", fmt.Errorf("the document's issuer %q differs from the configured %q only by a trailing slash: configure it as the document has it", weburl.Clip(named, 200), weburl.Clip(issuer, 200))
 		}
-		return "", fmt.Errorf("the document's issuer is %q, not %q", clip200(named), clip200(issuer))
+		return "", fmt.Errorf("the document's issuer is %q, not %q", weburl.Clip(named, 200), weburl.Clip(issuer, 200))
 	}
 	return parseKeySetURL(object, issuer, insecure)
 }
@@ -135,15 +137,15 @@ func parseKeySetURL(object map[string]json.RawMessage, issuer string, insecure b
 	if err != nil || address == "" {
 		return "", errors.New("the document has no jwks_uri")
 	}
-	to, err := checkURL(address, insecure)
+	to, err := weburl.Parse(address, insecure)
 	if err == nil {
 		var from *url.URL
 		if from, err = url.Parse(issuer); err == nil {
-			err = checkStep(from, to, insecure)
+			err = weburl.CheckStep(from, to, insecure)
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("jwks_uri %s: %w", shown(address), err)
+		return "", fmt.Errorf("jwks_uri %s: %w", weburl.Redact(address), err)
 	}
 	return address, nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 const (
@@ -48,7 +50,7 @@ func parseDocument(document []byte) ([]entry, []Skipped, error) {
 			err = admit(entries, e, perKid)
 		}
 		if err != nil {
-			skipped = append(skipped, Skipped{ID: clip(id), Reason: err.Error()})
+			skipped = append(skipped, Skipped{ID: weburl.Clip(id, maxText), Reason: err.Error()})
 			continue
 		}
 		perKid[id]++

@@ -34,7 +34,7 @@ func ExampleNewRemote_incorrect() {
 	_, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: "http://issuer.example", MinAge: 2 * time.Hour})
 	fmt.Println(err)
 	// Output:
-	// jwks: Issuer "http://issuer.example": http is only for loopback hosts (unless AllowInsecureHTTP)
+	// jwks: Issuer "http://issuer.example": http on a host that is not loopback: use https, or set AllowInsecureHTTP
 	// jwks: MinAge 2h0m0s is more than MaxAge 1h0m0s
 }
 

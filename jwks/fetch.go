@@ -2,29 +2,25 @@ package jwks
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bearergate/bearergate/internal/fetch"
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 const (
 	maxBody      = 1 << 20
-	maxHeader    = 64 << 10
 	maxRedirects = 3
 )
 
 // fetcher does the HTTP work of a Remote, one fetch at a time.
 type fetcher struct {
-	cfg       RemoteConfig
-	client    *http.Client
-	transport *http.Transport // ours to close; nil if the caller lent one
+	cfg    RemoteConfig
+	client *fetch.Client
 
 	keysURL      string
 	discoveredAt time.Time
@@ -44,33 +40,15 @@ type fetched struct {
 }
 
 func newFetcher(cfg RemoteConfig) *fetcher {
-	f := &fetcher{cfg: cfg, keysURL: cfg.URL}
-	var transport http.RoundTripper
-	if cfg.Client != nil {
-		transport = cfg.Client.Transport
-		if transport == nil {
-			transport = http.DefaultTransport
-		}
-	} else {
-		f.transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: fetchTimeout}).DialContext,
-			TLSHandshakeTimeout:    fetchTimeout,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConns:           2,
-			IdleConnTimeout:        10 * time.Second,
-			MaxResponseHeaderBytes: maxHeader,
-		}
-		transport = f.transport
-	}
-	f.client = &http.Client{Transport: transport, CheckRedirect: f.checkRedirect}
-	return f
-}
-
-func (f *fetcher) close() {
-	if f.transport != nil {
-		f.transport.CloseIdleConnections()
-	}
+	return &fetcher{cfg: cfg, keysURL: cfg.URL, client: fetch.NewClient(fetch.Config{
+		Client:            cfg.Client,
+		Timeout:           fetchTimeout,
+		MaxBody:           maxBody,
+		MaxRedirects:      maxRedirects,
+		AllowInsecureHTTP: cfg.AllowInsecureHTTP,
+		MaxIdleConns:      2,
+		IdleTimeout:       10 * time.Second,
+	})}
 }
 
 // fetch brings the key set, and first finds out where it is if that is not known. conditional allows the answer "not
@@ -85,7 +63,7 @@ func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) 
 	// Not if it was discovered just now: with a slow issuer the time that it took is what is missing for the key set.
 	f.rediscover = err != nil && f.discoveredAt.Before(began)
 	if err != nil {
-		return res, fmt.Errorf("key set %s: %w", shown(f.keysURL), err)
+		return res, fmt.Errorf("key set %s: %w", weburl.Redact(f.keysURL), err)
 	}
 	return res, nil
 }
@@ -101,102 +79,23 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 		}
 	}
 	asked := len(header) > 1
-	res, err := f.get(ctx, f.keysURL, header)
+	res, err := f.client.Get(ctx, f.keysURL, header)
 	if err != nil {
 		return fetched{}, err
 	}
-	out := fetched{maxAge: maxAge(res.header, f.cfg.MaxAge)}
-	if res.status == http.StatusNotModified && asked {
+	out := fetched{maxAge: maxAge(res.Header, f.cfg.MaxAge)}
+	if res.Status == http.StatusNotModified && asked {
 		out.notModified = true
 		return out, nil
 	}
-	if err := res.checkJSON(); err != nil {
+	if err := res.CheckJSON(); err != nil {
 		return fetched{}, err
 	}
-	if out.entries, out.skipped, err = parseDocument(res.body); err != nil {
+	if out.entries, out.skipped, err = parseDocument(res.Body); err != nil {
 		return fetched{skipped: out.skipped}, withReasons(err, out.skipped)
 	}
-	f.etag, f.lastModified = validator(res.header, "ETag"), validator(res.header, "Last-Modified")
+	f.etag, f.lastModified = validator(res.Header, "ETag"), validator(res.Header, "Last-Modified")
 	return out, nil
-}
-
-// response is an answer, read and bounded.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (f *fetcher) get(ctx context.Context, address string, header http.Header) (*response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, errors.New("not a URL")
-	}
-	header.Set("User-Agent", "bearergate")
-	req.Header = header
-	res, err := f.client.Do(req)
-	if err != nil {
-		return nil, cause(ctx, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.ContentLength > maxBody {
-		return nil, fmt.Errorf("the answer has %d bytes, more than %d", res.ContentLength, maxBody)
-	}
-	// The body is bounded as it arrives, after decompression: what it says of its length need not be true.
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err != nil {
-		return nil, cause(ctx, err)
-	}
-	if len(body) > maxBody {
-		return nil, fmt.Errorf("the answer has more than %d bytes", maxBody)
-	}
-	return &response{status: res.StatusCode, header: res.Header, body: body}, nil
-}
-
-// cause takes the address off an error of http.Client, since it may have a query, and names a timeout as ours. It cuts the
-// chain to the errors of package context: they would make a slow issuer look like a client that went away.
-func cause(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", fetchTimeout)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		err = errors.New(err.Error())
-	}
-	return err
-}
-
-// checkJSON wants 200 and a media type that is not something else than JSON. Key sets on file servers often come
-// as octet-stream or plain text; an HTML page is a portal or an error page, whatever its status.
-func (r *response) checkJSON() error {
-	if r.status != http.StatusOK {
-		return fmt.Errorf("status %d", r.status)
-	}
-	kind, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
-	switch {
-	case r.header.Get("Content-Type") == "":
-	case err != nil:
-		return errors.New("the Content-Type cannot be read")
-	case kind == "application/json", kind == "text/json", strings.HasSuffix(kind, "+json"):
-	case kind == "text/plain", kind == "application/octet-stream", kind == "binary/octet-stream":
-	default:
-		return fmt.Errorf("the Content-Type is %q, not JSON", clip(kind))
-	}
-	return nil
-}
-
-// checkRedirect bounds redirects and never lets one lead from https to http, or out of the machine by http.
-func (f *fetcher) checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if err := checkStep(via[len(via)-1].URL, req.URL, f.cfg.AllowInsecureHTTP); err != nil {
-		return fmt.Errorf("redirect to %s: %w", shown(req.URL.String()), err)
-	}
-	return nil
 }
 
 // maxAge is how long an answer says it is good for (RFC 9111, section 5.2), otherwise if it says nothing.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // entry is a key together with what keyfunc selects it by.
@@ -15,6 +17,9 @@ type entry struct {
 	key *Key
 	jwk jwkset.JWK
 }
+
+// maxText is how much of a foreign text an error repeats, in bytes.
+const maxText = 64
 
 // privateMembers are the members of RFC 7518, sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and of the AKP keys that hold
 // a secret. A published secret is nobody's secret: whoever read the document can sign with it.
@@ -44,7 +49,7 @@ func parseJWK(raw json.RawMessage) (e entry, id string, err error) {
 	case "oct":
 		return entry{}, id, errors.New("symmetric key (kty oct)")
 	default:
-		return entry{}, id, fmt.Errorf("unsupported kty %q", clip(kty))
+		return entry{}, id, fmt.Errorf("unsupported kty %q", weburl.Clip(kty, maxText))
 	}
 	for _, name := range privateMembers {
 		if !blank(m[name]) {
@@ -59,7 +64,7 @@ func parseJWK(raw json.RawMessage) (e entry, id string, err error) {
 		return entry{}, id, err
 	}
 	if _, ok := algorithms[alg]; alg != "" && !ok {
-		return entry{}, id, fmt.Errorf("unsupported alg %q", clip(alg))
+		return entry{}, id, fmt.Errorf("unsupported alg %q", weburl.Clip(alg, maxText))
 	}
 	e, err = newEntry(m, kty, alg, id)
 	return e, id, err
@@ -81,7 +86,7 @@ func newEntry(m map[string]json.RawMessage, kty, alg, id string) (entry, error) 
 	switch {
 	case kty == "EC" && !slices.Contains([]string{"P-256", "P-384", "P-521"}, crv),
 		kty == "OKP" && crv != "Ed25519":
-		return entry{}, fmt.Errorf("unsupported crv %q", clip(crv))
+		return entry{}, fmt.Errorf("unsupported crv %q", weburl.Clip(crv, maxText))
 	}
 	marshal.CRV = jwkset.CRV(crv)
 	return entryOf(marshal)
@@ -123,7 +128,7 @@ func checkUse(m map[string]json.RawMessage) error {
 		return err
 	}
 	if use != "" && use != "sig" {
-		return fmt.Errorf("use %q, not \"sig\"", clip(use))
+		return fmt.Errorf("use %q, not \"sig\"", weburl.Clip(use, maxText))
 	}
 	if blank(m["key_ops"]) {
 		return nil
@@ -172,13 +177,4 @@ func reason(kty jwkset.KTY, err error) string {
 	default:
 		return "a member is not valid base64url"
 	}
-}
-
-// clip bounds what is repeated of a foreign text.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // RemoteConfig says where an issuer's keys are and how they are kept fresh. A zero value means the default.
@@ -116,19 +118,19 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 		problem("one of Issuer and URL is required")
 	}
 	if cfg.Issuer != "" {
-		u, err := checkURL(cfg.Issuer, cfg.AllowInsecureHTTP)
+		u, err := weburl.Parse(cfg.Issuer, cfg.AllowInsecureHTTP)
 		switch {
 		case cfg.URL != "":
 			// The issuer is then only a name, for logs.
 		case err != nil:
-			problem("Issuer %q: %w", redacted(cfg.Issuer), err)
-		case u.RawQuery != "" || u.ForceQuery:
-			problem("Issuer %q: an issuer has no query (RFC 8414, section 2)", redacted(cfg.Issuer))
+			problem("Issuer %q: %w", weburl.Redact(cfg.Issuer), err)
+		case weburl.HasQuery(u):
+			problem("Issuer %q: an issuer has no query (RFC 8414, section 2)", weburl.Redact(cfg.Issuer))
 		}
 	}
 	if cfg.URL != "" {
-		if _, err := checkURL(cfg.URL, cfg.AllowInsecureHTTP); err != nil {
-			problem("URL %q: %w", redacted(cfg.URL), err)
+		if _, err := weburl.Parse(cfg.URL, cfg.AllowInsecureHTTP); err != nil {
+			problem("URL %q: %w", weburl.Redact(cfg.URL), err)
 		}
 	}
 	for _, d := range []struct {
@@ -202,6 +204,6 @@ func (r *Remote) Close() error {
 	}
 	r.mu.Unlock()
 	r.tasks.Wait()
-	r.fetcher.close()
+	r.fetcher.client.Close()
 	return nil
 }

@@ -67,10 +67,10 @@ var failures = []failure{
 	{"a redirect loop", func(i *issuer) {
 		i.keySet = func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/keys", http.StatusFound) }
 	}, "more than 3 redirects"},
-	{"a redirect to http", func(i *issuer) { i.keySet = redirect("http://issuer.example/keys") }, "redirect to http://issuer.example/keys: http is only for loopback hosts"},
+	{"a redirect to http", func(i *issuer) { i.keySet = redirect("http://issuer.example/keys") }, "redirect to http://issuer.example/keys: http on a host that is not loopback"},
 	{"a redirect to http on this machine", func(i *issuer) { i.keySet = redirect("http://127.0.0.1/keys") }, "redirect to http://127.0.0.1/keys: from https to http"},
-	{"a redirect to a file", func(i *issuer) { i.keySet = redirect("file:///etc/passwd") }, "redirect to file:///etc/passwd: not an https URL"},
-	{"a redirect with a password", func(i *issuer) { i.keySet = redirect("https://user:secret@issuer.example/keys") }, "a URL with a user or a password"},
+	{"a redirect to a file", func(i *issuer) { i.keySet = redirect("file:///etc/passwd") }, "redirect to file:///etc/passwd: the scheme is \"file\", not https"},
+	{"a redirect with a password", func(i *issuer) { i.keySet = redirect("https://user:secret@issuer.example/keys") }, "the URL has a user or a password"},
 	{"a redirect to nowhere", func(i *issuer) { i.keySet = says(302, "text/plain", "") }, "302"},
 }
 

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // rotation is the state of a Rotator: its keys, oldest first. It never changes: a step makes a new one.
@@ -86,11 +88,11 @@ func parseRotation(state []byte) (*rotation, error) {
 	for _, k := range stored.Keys {
 		private, err := x509.ParsePKCS8PrivateKey(k.PKCS8)
 		if err != nil {
-			return nil, fmt.Errorf("jwks: stored key %q is not valid PKCS #8", clip(k.ID))
+			return nil, fmt.Errorf("jwks: stored key %q is not valid PKCS #8", weburl.Clip(k.ID, maxText))
 		}
 		signer, ok := private.(crypto.Signer)
 		if !ok {
-			return nil, fmt.Errorf("jwks: stored key %q cannot sign", clip(k.ID))
+			return nil, fmt.Errorf("jwks: stored key %q cannot sign", weburl.Clip(k.ID, maxText))
 		}
 		public, err := NewKey(k.ID, k.Algorithm, signer.Public())
 		if err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // RotatorConfig says how signing keys live. A zero value means the default.
@@ -104,7 +106,7 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 		cfg.Algorithm = "ES256"
 	}
 	if !slices.Contains([]string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}, cfg.Algorithm) {
-		problem("unsupported Algorithm %q", clip(cfg.Algorithm))
+		problem("unsupported Algorithm %q", weburl.Clip(cfg.Algorithm, maxText))
 	}
 	if cfg.Signer != nil && (cfg.Store != nil || cfg.RotateEvery != 0 || cfg.TokenLifetime != 0) {
 		problem("a Signer is held elsewhere: it takes no Store, no RotateEvery and no TokenLifetime")

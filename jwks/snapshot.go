@@ -9,6 +9,8 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // snapshot is a key set at one moment. It never changes, so that it is read without a lock.
@@ -84,7 +86,7 @@ func (s *snapshot) hopeless(kid, alg string) error {
 	case kid == "" && s.ambiguous[alg]:
 		return fmt.Errorf("%w: the token names no kid and several keys fit alg %q", ErrKeyNotFound, alg)
 	case kid != "" && s.kids[kid]:
-		return fmt.Errorf("%w: key %q does not fit alg %q", ErrKeyNotFound, clip(kid), alg)
+		return fmt.Errorf("%w: key %q does not fit alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
 	}
 	return nil
 }
@@ -92,7 +94,7 @@ func (s *snapshot) hopeless(kid, alg string) error {
 // checkAlgorithm refuses what no key could ever be found for, before anything is asked for.
 func checkAlgorithm(alg string) error {
 	if _, ok := algorithms[alg]; !ok {
-		return fmt.Errorf("%w: unsupported alg %q", ErrKeyNotFound, clip(alg))
+		return fmt.Errorf("%w: unsupported alg %q", ErrKeyNotFound, weburl.Clip(alg, maxText))
 	}
 	return nil
 }
@@ -101,7 +103,7 @@ func notFound(kid string) error {
 	if kid == "" {
 		return fmt.Errorf("%w: the token names no kid and no key fits", ErrKeyNotFound)
 	}
-	return fmt.Errorf("%w: kid %q", ErrKeyNotFound, clip(kid))
+	return fmt.Errorf("%w: kid %q", ErrKeyNotFound, weburl.Clip(kid, maxText))
 }
 
 // layer is a set of keys with different kids, in the shape that keyfunc reads. keyfunc takes one key for a kid and never
