@@ -20,7 +20,7 @@ declare -A may=(
   [middleware]="$jwt $module/jwks $internal"
   [middleware/authclient]="$oauth2 $internal"
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
-  [middleware/denylist]="$module/middleware $internal"
+  [middleware/revocation]="$module/middleware $internal"
   [authserver]="$jwt $module/jwks $module/middleware golang.org/x/crypto/argon2 golang.org/x/crypto/bcrypt $internal"
   [authserver/authservertest]="$jwt $module/jwks $module/middleware $module/authserver"
   [authserver/storetest]="$module/authserver $module/jwks"
@@ -31,7 +31,7 @@ declare -A may=(
 # what test files may import on top
 declare -A tests=(
   [middleware]="$module/middleware/authtest"
-  [middleware/denylist]="$module/middleware/authtest"
+  [middleware/revocation]="$module/middleware/authtest"
   [authserver]="$module/authserver/storetest $module/middleware/authclient $module/middleware/authtest $oauth2"
   [authserver/boltstore]="$module/authserver/storetest"
   [authserver/pgstore]="$module/authserver/storetest"

@@ -63,7 +63,7 @@ type Config struct {
 	// many as they are. 0, the default: no limit.
 	MaxReplays int
 	// RevokePreviousAccessToken ends, with each new refresh token, the access tokens that came with the former ones: for
-	// introspection, userinfo and the APIs that use [Server.CheckAccessToken], not for those that read the list of revoked sessions: the
+	// introspection, userinfo and the APIs that use [Server.CheckAccessToken], not for those that read the revocation list: the
 	// session goes on. They stay good for RefreshGrace, like the refresh
 	// token they came with, so that requests on their way are not refused; a grace of 0 ends them at once. Off by default: an
 	// API that judges tokens by itself takes them until they expire anyway.

@@ -35,7 +35,7 @@
 // tokens of revoked grants, and with [Config].RevokePreviousAccessToken those of former refreshes; introspection and userinfo do
 // the same. An API elsewhere that does not want to ask for each token reads a list:
 //
-// # The list of revoked sessions
+// # The revocation list
 //
 // GET {issuer}/revoked?since=CURSOR answers a client that serves a resource ([Client].Serves) and authenticates with HTTP Basic:
 //

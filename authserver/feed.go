@@ -16,7 +16,7 @@ const (
 	revokeTime  = time.Minute
 )
 
-// feedAnswer is one page of the list of revoked sessions.
+// feedAnswer is one page of the revocation list.
 type feedAnswer struct {
 	Revoked []feedEntry `json:"revoked"`
 	Cursor  string      `json:"cursor"`
@@ -29,7 +29,7 @@ type feedEntry struct {
 	Expires int64  `json:"exp"` // Unix seconds
 }
 
-// revoked is the list of revoked sessions, for APIs that judge access tokens by themselves. See the package documentation.
+// revoked is the revocation list, for APIs that judge access tokens by themselves. See the package documentation.
 func (s *Server) revoked(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)

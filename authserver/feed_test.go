@@ -19,7 +19,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// revoked asks for the list of revoked sessions as the resource server api1.
+// revoked asks for the revocation list as the resource server api1.
 func (w *world) revoked(since string) reply {
 	return w.do(as(revokedRequest(since), "worker", "worker secret"))
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// feedCursor says where a reader of the list of revoked sessions goes on. It is no secret and has no signature: whoever makes one up
+// feedCursor says where a reader of the revocation list goes on. It is no secret and has no signature: whoever makes one up
 // gets another part of what they may read anyway. As text it is base64url of
 //
 //	version 1 | since 8                             to begin at a time

@@ -207,7 +207,7 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 }
 
-// end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the list of revoked sessions
+// end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the revocation list
 // allow for gets a later one.
 func (s *Server) end(ctx context.Context, sel Selector, reason string) (total int, err error) {
 	for {

@@ -136,7 +136,7 @@ func TestHelpListsTheFlagsWithTheirDefaults(t *testing.T) {
 		"api1": {
 			"addr": `"127.0.0.1:5001"`, "issuer": `"http://127.0.0.1:5000"`, "audience": `"api1"`, "skew": "1m0s", "require-exp": "true",
 			"required-scope": "", "algs": "", "types": "", "profile": "", "realm": `"api1"`, "cors-origin": "",
-			"drain": "", "denylist": "", "denylist-client": `"api1"`, "when-stale": `"refuse"`,
+			"drain": "", "revocation-list": "", "revocation-list-client": `"api1"`, "when-stale": `"refuse"`,
 		},
 		"authserver": {
 			"addr": `"127.0.0.1:5000"`, "issuer": `"http://127.0.0.1:5000"`, "data": "", "access-token-lifetime": "1m0s",
@@ -193,10 +193,10 @@ func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
 		{"api1", []string{"-required-scope", `a"b`}, 2, "-required-scope"},
 		{"api1", []string{"-types", ",,"}, 2, "-types"},
 		{"api1", []string{"-drain", "-1s"}, 2, "-drain"},
-		{"api1", []string{"-denylist", "-when-stale", "perhaps"}, 2, "-when-stale"},
-		{"api1", []string{"-denylist", "-skew", "6m"}, 2, "-skew"},
-		{"api1", []string{"-denylist", "-denylist-client", ""}, 2, "-denylist-client"},
-		{"api1", []string{"-denylist-client", "api1"}, 2, "-denylist-client"},
+		{"api1", []string{"-revocation-list", "-when-stale", "perhaps"}, 2, "-when-stale"},
+		{"api1", []string{"-revocation-list", "-skew", "6m"}, 2, "-skew"},
+		{"api1", []string{"-revocation-list", "-revocation-list-client", ""}, 2, "-revocation-list-client"},
+		{"api1", []string{"-revocation-list-client", "api1"}, 2, "-revocation-list-client"},
 		{"api1", []string{"-when-stale", "accept"}, 2, "-when-stale"},
 		{"api1", []string{"extra"}, 2, `"extra"`},
 		{"authserver", []string{"-colour"}, 2, "-colour"},
@@ -310,12 +310,12 @@ func TestASignalLetsARequestFinish(t *testing.T) {
 	assert.NotRegexp(t, secretsInLogs, p.stderr.String())
 }
 
-// With -denylist Api1 is ready once it has read the list, which takes the right secret; it comes from the environment.
+// With -revocation-list Api1 is ready once it has read the list, which takes the right secret; it comes from the environment.
 func TestApi1ReadsTheListOfRevokedSessions(t *testing.T) {
 	server := launch(t, "authserver", "-addr", "127.0.0.1:0")
 	for secret, want := range map[string]int{"": http.StatusOK, "api1 secret": http.StatusOK, "another": http.StatusServiceUnavailable} {
 		t.Setenv("API1_SECRET", secret)
-		api := launch(t, "api1", "-addr", "127.0.0.1:0", "-issuer", server.url, "-denylist")
+		api := launch(t, "api1", "-addr", "127.0.0.1:0", "-issuer", server.url, "-revocation-list")
 		status, body := get(t, api.url+"/readyz") // which waits for it
 		assert.Equal(t, want, status, body)
 		status, _ = get(t, api.url+"/healthz")

@@ -75,7 +75,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Check is asked last, about a token whose signature and claims are in order; revocation belongs here, see package
-	// denylist. Nil accepts. Its error refuses the token: as [ErrInvalidToken] (401), or as the class that the error wraps,
+	// revocation. Nil accepts. Its error refuses the token: as [ErrInvalidToken] (401), or as the class that the error wraps,
 	// for example [ErrInsufficientScope] (403). An error that wraps [ErrCheckUnavailable] says that it could not decide;
 	// then CheckFailOpen applies.
 	Check func(ctx context.Context, tok *Token) error

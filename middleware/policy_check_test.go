@@ -38,7 +38,7 @@ func neverAsked(w *world) {
 
 var (
 	errRevoked = errors.New("revoked")
-	errOutage  = fmt.Errorf("denylist: %w", middleware.ErrCheckUnavailable)
+	errOutage  = fmt.Errorf("revocation: %w", middleware.ErrCheckUnavailable)
 )
 
 const refusedByCheck = "The access token is not accepted"

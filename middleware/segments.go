@@ -20,7 +20,7 @@ func decodedLen(segment string) int { return len(segment) * 6 / 8 }
 
 // decode reads a segment into dst, which has room for decodedLen. One segment has one text only: no padding, no line
 // break and no stray bits in the last character (RFC 7515 §2). Otherwise a token could be changed without becoming
-// invalid, and a denylist of tokens could be stepped around. (encoding/base64 skips line breaks, and costs twice as much.)
+// invalid, and a list of revoked tokens could be stepped around. (encoding/base64 skips line breaks, and costs twice as much.)
 func decode(dst []byte, segment string) bool {
 	var bad uint32
 	for len(segment) >= 4 && len(dst) >= 3 {

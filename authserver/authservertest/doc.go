@@ -14,9 +14,9 @@
 // [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included. For an
 // API alone, without sessions and refresh tokens, package authtest is the smaller tool.
 //
-// The list of revoked sessions, for an API that follows it by package denylist, is there for the client worker:
+// The revocation list, for an API that follows it by package revocation, is there for the client worker:
 //
-//	list := denylist.NewConfig(as.Issuer(), "worker", "worker secret")
+//	list := revocation.NewConfig(as.Issuer(), "worker", "worker secret")
 //	list.HTTPClient, list.Now = as.HTTPClient(), as.Now
 //
 // # Faults

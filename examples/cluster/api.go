@@ -12,7 +12,7 @@ import (
 
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // apiConfig is what an API has to know.
@@ -37,9 +37,9 @@ func apiPart(ctx context.Context, config json.RawMessage, _ <-chan string, logge
 	if err := json.Unmarshal(config, &c); err != nil {
 		return errors.New("the configuration cannot be read") // the cause might quote it
 	}
-	feed := denylist.NewConfig(c.Issuer, apiClient, c.Secret)
-	feed.Interval, feed.MaxAge, feed.WhenStale = feedInterval, feedMaxAge, denylist.Refuse
-	list, err := denylist.New(feed)
+	feed := revocation.NewConfig(c.Issuer, apiClient, c.Secret)
+	feed.Interval, feed.MaxAge, feed.WhenStale = feedInterval, feedMaxAge, revocation.Refuse
+	list, err := revocation.New(feed)
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,13 @@ import (
 
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // API is Api1, an http.Handler.
 type API struct {
 	auth    *middleware.Bearer
-	revoked *denylist.List // nil for none
+	revoked *revocation.List // nil for none
 	handler http.Handler
 }
 
@@ -32,7 +32,7 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := o.denylist(logger)
+	revoked, err := o.revocationList(logger)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 	return a, nil
 }
 
-// ready tells whether tokens can be judged: the keys are there and, if it is wanted, the list of revoked sessions.
+// ready tells whether tokens can be judged: the keys are there and, if it is wanted, the revocation list.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -73,7 +73,7 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	if err := a.auth.Ready(ctx); err != nil {
 		missing = "no keys yet"
 	} else if a.revoked != nil && a.revoked.Ready(ctx) != nil {
-		missing = "no list of revoked sessions yet"
+		missing = "no revocation list yet"
 	}
 	if missing != "" {
 		w.Header().Set("Retry-After", "1")
@@ -83,7 +83,7 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ready\n")
 }
 
-// Run keeps the list of revoked sessions up to date until ctx ends; it returns ctx's error.
+// Run keeps the revocation list up to date until ctx ends; it returns ctx's error.
 func (a *API) Run(ctx context.Context) error {
 	if a.revoked == nil {
 		<-ctx.Done()
@@ -142,7 +142,7 @@ func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		o.DenylistSecret = cmp.Or(os.Getenv("API1_SECRET"), "api1 secret") // that of the demo data
+		o.RevocationListSecret = cmp.Or(os.Getenv("API1_SECRET"), "api1 secret") // that of the demo data
 		api, err := New(*o, program.URL(listener), logger)
 		if err != nil {
 			return errors.Join(err, listener.Close())

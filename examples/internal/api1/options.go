@@ -13,7 +13,7 @@ import (
 
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // Options are the flags of the program.
@@ -31,10 +31,10 @@ type Options struct {
 	CORSOrigin    string
 	Drain         time.Duration
 
-	Denylist       bool
-	DenylistClient string
-	DenylistSecret string // from the environment: a flag would show it to everybody who lists the processes
-	WhenStale      string
+	RevocationList       bool
+	RevocationListClient string
+	RevocationListSecret string // from the environment: a flag would show it to everybody who lists the processes
+	WhenStale            string
 
 	Client  *http.Client // for discovery and the key set; nil: the library's own
 	flagSet *flag.FlagSet
@@ -55,9 +55,9 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.StringVar(&o.Realm, "realm", "api1", "the `realm` of challenges")
 	flags.StringVar(&o.CORSOrigin, "cors-origin", "", "an `origin` whose pages may call this API")
 	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
-	flags.BoolVar(&o.Denylist, "denylist", false, "refuse access tokens of sessions that were revoked, by the issuer's list of them")
-	flags.StringVar(&o.DenylistClient, "denylist-client", "api1", "the `client` that asks for the list; its secret is in the environment variable API1_SECRET")
-	flags.StringVar(&o.WhenStale, "when-stale", "refuse", "what becomes of tokens when the list can't be had: `refuse` (503; /readyz stays 200) or accept")
+	flags.BoolVar(&o.RevocationList, "revocation-list", false, "reject access tokens of revoked grants, by the issuer's revocation list")
+	flags.StringVar(&o.RevocationListClient, "revocation-list-client", "api1", "the `client` that asks for the revocation list; its secret is in the environment variable API1_SECRET")
+	flags.StringVar(&o.WhenStale, "when-stale", "refuse", "what becomes of tokens when the revocation list can't be had: `refuse` (503; /readyz stays 200) or accept")
 }
 
 // config turns the flags into the middleware's configuration. A flag with a value that the middleware refuses is named.
@@ -127,29 +127,29 @@ func (o *Options) blame(cfg *middleware.Config) error {
 	return nil
 }
 
-// denylist makes the list of revoked sessions, or nil if there is to be none.
-func (o *Options) denylist(logger *slog.Logger) (*denylist.List, error) {
-	when := denylist.WhenStale(o.WhenStale)
+// revocationList makes the revocation list, or nil if there is to be none.
+func (o *Options) revocationList(logger *slog.Logger) (*revocation.List, error) {
+	when := revocation.WhenStale(o.WhenStale)
 	switch {
-	case !o.Denylist:
-		for _, name := range []string{"denylist-client", "when-stale"} {
+	case !o.RevocationList:
+		for _, name := range []string{"revocation-list-client", "when-stale"} {
 			if o.flagSet != nil && !o.left(name) { // whoever sets it believes that revocations are followed
-				return nil, &program.UsageError{Flag: name, Err: errors.New("it needs -denylist")}
+				return nil, &program.UsageError{Flag: name, Err: errors.New("it needs -revocation-list")}
 			}
 		}
 		return nil, nil
-	case o.DenylistClient == "":
-		return nil, &program.UsageError{Flag: "denylist-client", Err: errors.New("it is empty")}
-	case when != denylist.Refuse && when != denylist.Accept:
+	case o.RevocationListClient == "":
+		return nil, &program.UsageError{Flag: "revocation-list-client", Err: errors.New("it is empty")}
+	case when != revocation.Refuse && when != revocation.Accept:
 		return nil, &program.UsageError{Flag: "when-stale", Err: fmt.Errorf("%q is neither refuse nor accept", o.WhenStale)}
 	case o.Skew > 5*time.Minute: // the list forgets a session when its tokens are over for an API with that much skew
-		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than the 5m that -denylist allows for", o.Skew)}
+		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than the 5m that -revocation-list allows for", o.Skew)}
 	}
-	cfg := denylist.NewConfig(o.Issuer, o.DenylistClient, o.DenylistSecret)
+	cfg := revocation.NewConfig(o.Issuer, o.RevocationListClient, o.RevocationListSecret)
 	cfg.WhenStale = when
 	cfg.HTTPClient = o.Client
 	cfg.Logger = logger
-	return denylist.New(cfg)
+	return revocation.New(cfg)
 }
 
 // left tells whether a flag was left at its default by somebody who could have set it.

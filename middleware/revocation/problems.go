@@ -1,4 +1,4 @@
-package denylist
+package revocation
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var errNotMade = errors.New("denylist: config was not made by NewConfig")
+var errNotMade = errors.New("revocation: config was not made by NewConfig")
 
 // checked returns a copy of c with what nil stands for filled in, or everything that is wrong with c.
 func (c *Config) checked() (Config, error) {
@@ -19,7 +19,7 @@ func (c *Config) checked() (Config, error) {
 	}
 	var list []error
 	add := func(field, format string, args ...any) {
-		list = append(list, fmt.Errorf("denylist: config: %s: %w", field, fmt.Errorf(format, args...)))
+		list = append(list, fmt.Errorf("revocation: config: %s: %w", field, fmt.Errorf(format, args...)))
 	}
 	if c.Issuer == "" {
 		add("Issuer", "it is required")

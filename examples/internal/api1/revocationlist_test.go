@@ -45,7 +45,7 @@ func inBubble(t *testing.T, change func(*world, *api1.Options), test func(*world
 			}))
 		o := api1.Options{
 			Issuer: w.as.Issuer(), Audience: "api1", Skew: time.Minute, RequireExp: true, Realm: "api1", Client: &http.Client{Transport: w},
-			Denylist: true, DenylistClient: "api1", DenylistSecret: "api1 secret", WhenStale: "refuse",
+			RevocationList: true, RevocationListClient: "api1", RevocationListSecret: "api1 secret", WhenStale: "refuse",
 		}
 		change(w, &o)
 		var err error
@@ -126,7 +126,7 @@ func TestARevocationFromBeforeTheStart(t *testing.T) {
 		poll()
 		answer := w.ask("/readyz", "")
 		assert.Equal(w.t, 503, answer.Code)
-		assert.Contains(w.t, answer.Body.String(), "no list of revoked sessions yet")
+		assert.Contains(w.t, answer.Body.String(), "no revocation list yet")
 		assert.Equal(w.t, 200, w.ask("/healthz", "").Code)
 		w.revoke(tokens)
 		w.down.Store(false)
@@ -174,7 +174,7 @@ func TestTheListIsAway(t *testing.T) {
 
 // Without the flag nothing is asked for, and a token is good until it expires.
 func TestWithoutAList(t *testing.T) {
-	inBubble(t, func(_ *world, o *api1.Options) { o.Denylist = false }, func(w *world) {
+	inBubble(t, func(_ *world, o *api1.Options) { o.RevocationList = false }, func(w *world) {
 		tokens := w.as.SignIn("spa")
 		require.Equal(w.t, 200, w.ask("/readyz", "").Code)
 		w.revoke(tokens)
@@ -185,7 +185,7 @@ func TestWithoutAList(t *testing.T) {
 
 // A secret that is wrong is told by readiness, not by silence.
 func TestAWrongSecret(t *testing.T) {
-	inBubble(t, func(_ *world, o *api1.Options) { o.DenylistSecret = "another" }, func(w *world) {
+	inBubble(t, func(_ *world, o *api1.Options) { o.RevocationListSecret = "another" }, func(w *world) {
 		time.Sleep(time.Minute)
 		assert.Equal(w.t, 503, w.ask("/readyz", "").Code)
 		assert.Equal(w.t, 503, w.identity(w.as.SignIn("spa")))

@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // An API that refuses the tokens of revoked sessions. Here a feed with one entry and an issuer for tests stand in.
@@ -22,10 +22,10 @@ func ExampleNew() {
 	}))
 	defer feed.Close()
 
-	cfg := denylist.NewConfig(iss.Name(), "api1", "the secret of this API") // "https://issuer.example"
-	cfg.URL = feed.URL                                                      // as it is in a real API: issuer + "/revoked"
-	cfg.WhenStale = denylist.Refuse
-	list, err := denylist.New(cfg)
+	cfg := revocation.NewConfig(iss.Name(), "api1", "the secret of this API") // "https://issuer.example"
+	cfg.URL = feed.URL                                                        // as it is in a real API: issuer + "/revoked"
+	cfg.WhenStale = revocation.Refuse
+	list, err := revocation.New(cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -57,12 +57,12 @@ func ExampleNew() {
 
 // A Config is printed as it is in force, without the secret, and everything that is wrong with it is said at once.
 func ExampleNewConfig() {
-	cfg := denylist.NewConfig("http://issuer.example", "api1", "the secret of this API")
+	cfg := revocation.NewConfig("http://issuer.example", "api1", "the secret of this API")
 	fmt.Println(cfg)
-	_, err := denylist.New(cfg)
+	_, err := revocation.New(cfg)
 	fmt.Println(err)
 	// Output:
 	// [issuer=http://issuer.example url=http://issuer.example/revoked client_id=api1 when_stale= interval=5s max_age=1m0s max_entries=100000 allow_insecure_http=false]
-	// denylist: config: URL: "http://issuer.example/revoked": http on a host that is not loopback, without AllowInsecureHTTP
-	// denylist: config: WhenStale: it is required: Refuse or Accept
+	// revocation: config: URL: "http://issuer.example/revoked": http on a host that is not loopback, without AllowInsecureHTTP
+	// revocation: config: WhenStale: it is required: Refuse or Accept
 }

@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // filled runs a list with n entries, which are as long as those of authserver, until the test ends.
@@ -44,7 +44,7 @@ func BenchmarkCheck(b *testing.B) {
 			rows = append(rows, struct {
 				name, jti string
 				want      error
-			}{"revoked", fmt.Sprintf("revoked-%014d.1.ABCDEFGHIJKLMNOPQRSTUVWXYZ", n/2), denylist.ErrRevoked})
+			}{"revoked", fmt.Sprintf("revoked-%014d.1.ABCDEFGHIJKLMNOPQRSTUVWXYZ", n/2), revocation.ErrRevoked})
 		}
 		for _, row := range rows {
 			tok := w.token(row.jti)
@@ -122,10 +122,10 @@ func TestCheckAllocatesNothing(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(100, func() { _ = w.list.Check(context.Background(), tok) }), jti)
 	}
 	stale := newWorld(t)
-	list, err := denylist.New(stale.cfg)
+	list, err := revocation.New(stale.cfg)
 	require.NoError(t, err)
 	tok := w.token("another.1")
-	require.ErrorIs(t, list.Check(t.Context(), tok), denylist.ErrStale)
+	require.ErrorIs(t, list.Check(t.Context(), tok), revocation.ErrStale)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = list.Check(context.Background(), tok) }))
 }
 

@@ -1,9 +1,9 @@
-// Package denylist lets an API refuse access tokens whose session was revoked, without asking anybody during a request: it
+// Package revocation lets an API refuse access tokens whose session was revoked, without asking anybody during a request: it
 // follows the authorization server's feed of revoked sessions and keeps them in memory.
 //
-//	cfg := denylist.NewConfig("https://issuer.example", "api1", secret)
-//	cfg.WhenStale = denylist.Refuse
-//	list, err := denylist.New(cfg)
+//	cfg := revocation.NewConfig("https://issuer.example", "api1", secret)
+//	cfg.WhenStale = revocation.Refuse
+//	list, err := revocation.New(cfg)
 //	go list.Run(ctx)
 //
 //	api := middleware.NewConfig("https://issuer.example", "api1")
@@ -37,4 +37,4 @@
 //   - Whether the token is otherwise good: that was judged before Check is asked.
 //   - The feed's word. Whoever holds the issuer's TLS key or can answer in its place can have any token refused, and hide
 //     revocations for as long as that lasts.
-package denylist
+package revocation

@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 var pages = []struct {
@@ -62,7 +62,7 @@ var pages = []struct {
 func TestPages(t *testing.T) {
 	for _, row := range pages {
 		t.Run(row.name, func(t *testing.T) {
-			ids, _, cursor, _, err := denylist.ParsePage([]byte(row.body))
+			ids, _, cursor, _, err := revocation.ParsePage([]byte(row.body))
 			if row.says != "" {
 				assert.ErrorContains(t, err, row.says)
 				return
@@ -80,7 +80,7 @@ func FuzzPage(f *testing.F) {
 		f.Add([]byte(row.body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ids, exps, cursor, more, err := denylist.ParsePage(body)
+		ids, exps, cursor, more, err := revocation.ParsePage(body)
 		if err != nil {
 			require.Empty(t, ids)
 			require.Empty(t, cursor)
@@ -95,7 +95,7 @@ func FuzzPage(f *testing.F) {
 		}
 		written, err := json.Marshal(map[string]any{"revoked": list, "cursor": cursor, "more": more})
 		require.NoError(t, err)
-		ids2, exps2, cursor2, more2, err := denylist.ParsePage(written)
+		ids2, exps2, cursor2, more2, err := revocation.ParsePage(written)
 		require.NoError(t, err)
 		require.Equal(t, []any{ids, exps, cursor, more}, []any{ids2, exps2, cursor2, more2})
 	})

@@ -1,5 +1,5 @@
 //go:build race
 
-package denylist_test
+package revocation_test
 
 const raceDetector = true

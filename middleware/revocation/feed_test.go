@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 const (
@@ -139,19 +139,19 @@ type world struct {
 	t    testing.TB
 	iss  *authtest.Issuer
 	feed *feed
-	cfg  *denylist.Config
-	list *denylist.List
+	cfg  *revocation.Config
+	list *revocation.List
 
 	mu     sync.Mutex
-	events []denylist.Event
+	events []revocation.Event
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, iss: authtest.NewIssuer(t), feed: newFeed()}
-	w.cfg = denylist.NewConfig(w.iss.Name(), "api1", secret)
-	w.cfg.WhenStale = denylist.Refuse
+	w.cfg = revocation.NewConfig(w.iss.Name(), "api1", secret)
+	w.cfg.WhenStale = revocation.Refuse
 	w.cfg.HTTPClient = &http.Client{Transport: inProcess{w.feed}}
-	w.cfg.OnEvent = func(e denylist.Event) {
+	w.cfg.OnEvent = func(e revocation.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, e)
@@ -162,7 +162,7 @@ func newWorld(t testing.TB) *world {
 // run starts the list. stop ends it and waits until it has ended.
 func (w *world) run() (stop func()) {
 	var err error
-	w.list, err = denylist.New(w.cfg)
+	w.list, err = revocation.New(w.cfg)
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan error, 1)

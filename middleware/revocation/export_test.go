@@ -1,4 +1,4 @@
-package denylist
+package revocation
 
 // ParsePage shows what an answer is read as.
 func ParsePage(body []byte) (ids []string, exps []int64, cursor string, more bool, err error) {

@@ -1,4 +1,4 @@
-package denylist
+package revocation
 
 import (
 	"context"
@@ -17,11 +17,11 @@ import (
 var (
 	// ErrRevoked is what Check says of a token that is on the list. The answer is 401 invalid_token, which makes a client
 	// refresh, and learn that the session is over.
-	ErrRevoked = fmt.Errorf("denylist: the token was revoked: %w", middleware.ErrInvalidToken)
+	ErrRevoked = fmt.Errorf("revocation: the token was revoked: %w", middleware.ErrInvalidToken)
 
 	// ErrStale is what Check says of every other token of the issuer while the list is not up to date, with [Refuse]. The
 	// answer is 503 with Retry-After.
-	ErrStale = fmt.Errorf("denylist: the list is not up to date: %w", middleware.ErrCheckUnavailable)
+	ErrStale = fmt.Errorf("revocation: the list is not up to date: %w", middleware.ErrCheckUnavailable)
 )
 
 // A List is the revoked sessions of one issuer, as far as their access tokens may still be accepted somewhere. It is safe for
@@ -151,7 +151,7 @@ func (l *List) Status() Status {
 }
 
 // String names the issuer.
-func (l *List) String() string { return fmt.Sprintf("denylist of %q", l.cfg.Issuer) }
+func (l *List) String() string { return fmt.Sprintf("revocation list of %q", l.cfg.Issuer) }
 
 // Format prints String for every verb.
 func (l *List) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.String()) }

@@ -1,4 +1,4 @@
-package denylist
+package revocation
 
 import (
 	"log/slog"
@@ -46,13 +46,13 @@ func (l *List) tell() {
 	log := l.cfg.Logger.With(slog.String("issuer", e.Issuer), slog.Int("entries", e.Entries))
 	switch kind {
 	case Fresh:
-		log.Info("denylist: the list of revoked sessions is up to date")
+		log.Info("revocation: the list of revoked sessions is up to date")
 	case Failing:
-		log.Warn("denylist: reading the revoked sessions failed; it is tried again", slog.Any("error", e.Err))
+		log.Warn("revocation: reading the revoked sessions failed; it is tried again", slog.Any("error", e.Err))
 	case Stale:
-		log.Error("denylist: the list of revoked sessions is stale", slog.String("then", string(l.cfg.WhenStale)), slog.Any("error", e.Err))
+		log.Error("revocation: the list of revoked sessions is stale", slog.String("then", string(l.cfg.WhenStale)), slog.Any("error", e.Err))
 	case Overflow:
-		log.Error("denylist: there are more revoked sessions than MaxEntries", slog.String("then", string(l.cfg.WhenStale)),
+		log.Error("revocation: there are more revoked sessions than MaxEntries", slog.String("then", string(l.cfg.WhenStale)),
 			slog.Int("max_entries", l.cfg.MaxEntries))
 	}
 	l.cfg.OnEvent(e)

@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 func TestCheck(t *testing.T) {
@@ -30,16 +30,16 @@ func TestCheck(t *testing.T) {
 			want error
 		}{
 			{"another session", "other.1", nil},
-			{"the session", "family.1.ABC", denylist.ErrRevoked},
-			{"the session, without anything behind it", "family", denylist.ErrRevoked},
-			{"the session, with a dot alone", "family.", denylist.ErrRevoked},
-			{"a token that is listed itself", "whole.jti", denylist.ErrRevoked},
+			{"the session", "family.1.ABC", revocation.ErrRevoked},
+			{"the session, without anything behind it", "family", revocation.ErrRevoked},
+			{"the session, with a dot alone", "family.", revocation.ErrRevoked},
+			{"a token that is listed itself", "whole.jti", revocation.ErrRevoked},
 			{"another token of the session of that one", "whole.other", nil},
 			{"what only begins like the session", "family2.1", nil},
 			{"what the session begins with", "fam.1", nil},
 			{"the session in another case", "Family.1", nil},
 			{"the session behind a dot", ".family", nil},
-			{"a session of one byte", "x.y", denylist.ErrRevoked},
+			{"a session of one byte", "x.y", revocation.ErrRevoked},
 			{"an empty jti", "", nil},
 		} {
 			assert.ErrorIs(t, w.check(row.jti), row.want, row.name)
@@ -60,7 +60,7 @@ func TestOtherIssuersPass(t *testing.T) {
 		assert.NoError(t, w.list.Check(t.Context(), theirs), "not read yet")
 		require.NoError(t, w.list.Ready(t.Context()))
 		assert.NoError(t, w.list.Check(t.Context(), theirs))
-		assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
 		stop()
 		time.Sleep(time.Hour)
 		assert.NoError(t, w.list.Check(t.Context(), theirs), "stale")
@@ -109,9 +109,9 @@ func status(code int) http.HandlerFunc {
 
 func TestBeforeTheFirstWalk(t *testing.T) {
 	for _, row := range []struct {
-		when denylist.WhenStale
+		when revocation.WhenStale
 		want error
-	}{{denylist.Refuse, denylist.ErrStale}, {denylist.Accept, nil}} {
+	}{{revocation.Refuse, revocation.ErrStale}, {revocation.Accept, nil}} {
 		t.Run(string(row.when), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.cfg.WhenStale = row.when
@@ -130,7 +130,7 @@ func TestBeforeTheFirstWalk(t *testing.T) {
 				w.feed.revoke(time.Hour, "family")
 				w.feed.set(nil)
 				require.NoError(t, w.list.Ready(t.Context()))
-				assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
+				assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
 				assert.NoError(t, w.check("other.1"))
 				assert.False(t, w.list.Status().Stale)
 			})
@@ -149,10 +149,10 @@ func TestEntriesEnd(t *testing.T) {
 		assert.Equal(t, 2, w.list.Status().Entries, "what is over already is not taken")
 		w.feed.forget() // as a server does that was restored from a backup
 		time.Sleep(15 * time.Second)
-		assert.ErrorIs(t, w.check("short.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("short.1"), revocation.ErrRevoked)
 		time.Sleep(15 * time.Second)
 		assert.NoError(t, w.check("short.1"))
-		assert.ErrorIs(t, w.check("long.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("long.1"), revocation.ErrRevoked)
 		assert.Equal(t, 1, w.list.Status().Entries)
 		time.Sleep(time.Hour)
 		assert.Zero(t, w.list.Status().Entries)
@@ -198,9 +198,9 @@ func TestAnEntryIsProlongedAndNeverShortened(t *testing.T) {
 		w.feed.revoke(10*time.Minute, "family")
 		w.feed.revoke(time.Second, "other")
 		time.Sleep(50 * time.Second)
-		assert.ErrorIs(t, w.check("other.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("other.1"), revocation.ErrRevoked)
 		time.Sleep(8 * time.Minute)
-		assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
 		assert.Equal(t, 1, w.list.Status().Entries)
 	})
 }
@@ -223,7 +223,7 @@ func TestAClockThatGoesBack(t *testing.T) {
 		set(0)
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
 	})
 }
 
@@ -243,11 +243,11 @@ func TestAClockThatGoesBackDuringAnOutage(t *testing.T) {
 		w.feed.set(status(503))
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), denylist.ErrStale)
+		assert.ErrorIs(t, w.check("family.1"), revocation.ErrStale)
 		w.feed.set(nil)
 		time.Sleep(w.cfg.MaxAge / 4)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
 		assert.NoError(t, w.check("other.1"))
 	})
 }
@@ -265,11 +265,11 @@ func TestChecksWhileTheListChanges(t *testing.T) {
 		for range 8 {
 			readers.Go(func() {
 				for w.list.Check(t.Context(), later) == nil {
-					assert.ErrorIs(t, w.list.Check(t.Context(), always), denylist.ErrRevoked)
+					assert.ErrorIs(t, w.list.Check(t.Context(), always), revocation.ErrRevoked)
 					w.list.Status()
 					time.Sleep(time.Millisecond)
 				}
-				assert.ErrorIs(t, w.list.Check(t.Context(), later), denylist.ErrRevoked)
+				assert.ErrorIs(t, w.list.Check(t.Context(), later), revocation.ErrRevoked)
 			})
 		}
 		for i := range n {
@@ -289,9 +289,9 @@ func TestOnLoopback(t *testing.T) {
 	srv := httptest.NewServer(http.StripPrefix("/revoked", f))
 	defer srv.Close()
 	w := newWorld(t)
-	w.cfg = denylist.NewConfig(srv.URL+"/", "api1", secret)
+	w.cfg = revocation.NewConfig(srv.URL+"/", "api1", secret)
 	assert.Equal(t, srv.URL+"/revoked", w.cfg.URL)
-	w.cfg.WhenStale = denylist.Refuse
+	w.cfg.WhenStale = revocation.Refuse
 	defer w.run()()
 	require.NoError(t, w.list.Ready(t.Context()))
 	assert.Equal(t, 1, w.list.Status().Entries)

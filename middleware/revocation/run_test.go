@@ -1,4 +1,4 @@
-package denylist_test
+package revocation_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/bearergate/bearergate/middleware/denylist"
+	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
 // gaps are the times between requests.
@@ -39,7 +39,7 @@ func TestPollsComeEveryIntervalWithJitter(t *testing.T) {
 			different[gap] = true
 		}
 		assert.Greater(t, len(different), len(all)/2)
-		assert.Equal(t, []string{denylist.Fresh}, w.kinds())
+		assert.Equal(t, []string{revocation.Fresh}, w.kinds())
 	})
 }
 
@@ -84,7 +84,7 @@ func TestPagesAndCursors(t *testing.T) {
 		all = w.feed.asked()
 		require.Len(t, all, 1)
 		assert.Equal(t, cursor+"948", all[0].since)
-		assert.ErrorIs(t, w.check("new.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("new.1"), revocation.ErrRevoked)
 		assert.Equal(t, 951, w.list.Status().Entries, "what comes again is not counted again")
 	})
 }
@@ -104,12 +104,12 @@ func TestAWalkThatBreaksOffGoesOn(t *testing.T) {
 		})}}
 		defer w.run()()
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("s0.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("s0.1"), revocation.ErrRevoked)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		assert.ErrorIs(t, w.list.Ready(ctx), denylist.ErrStale)
+		assert.ErrorIs(t, w.list.Ready(ctx), revocation.ErrStale)
 		require.NoError(t, w.list.Ready(t.Context()))
-		assert.ErrorIs(t, w.check("s299.1"), denylist.ErrRevoked)
+		assert.ErrorIs(t, w.check("s299.1"), revocation.ErrRevoked)
 		all := w.feed.asked()
 		require.Len(t, all, 3)
 		assert.Equal(t, cursor+"200", all[2].since)
@@ -125,7 +125,7 @@ func TestAFeedWithoutEnd(t *testing.T) {
 		told   []string
 	}{
 		{"the cursor goes on", func(n int) string { return fmt.Sprint(n) }, 1000, nil},
-		{"the cursor stands still", func(int) string { return "same" }, 2, []string{denylist.Failing}},
+		{"the cursor stands still", func(int) string { return "same" }, 2, []string{revocation.Failing}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
@@ -138,7 +138,7 @@ func TestAFeedWithoutEnd(t *testing.T) {
 				defer w.run()()
 				synctest.Wait()
 				assert.Len(t, w.feed.asked(), row.most)
-				assert.ErrorIs(t, w.check("s.1"), denylist.ErrStale)
+				assert.ErrorIs(t, w.check("s.1"), revocation.ErrStale)
 				assert.Equal(t, row.told, w.kinds())
 			})
 		})
@@ -160,41 +160,41 @@ func TestACursorThatIsRefused(t *testing.T) {
 		assert.Equal(t, cursor+"2", all[0].since)
 		assert.Empty(t, all[1].since, "everything again, at once")
 		for _, id := range []string{"a", "b", "c", "d", "new"} {
-			assert.ErrorIs(t, w.check(id+".1"), denylist.ErrRevoked)
+			assert.ErrorIs(t, w.check(id+".1"), revocation.ErrRevoked)
 		}
-		assert.Equal(t, []string{denylist.Fresh}, w.kinds())
+		assert.Equal(t, []string{revocation.Fresh}, w.kinds())
 		w.feed.set(status(400))
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
 		assert.Len(t, w.feed.asked(), 2, "not more than once in a poll")
-		assert.Equal(t, []string{denylist.Failing}, w.kinds())
+		assert.Equal(t, []string{revocation.Failing}, w.kinds())
 	})
 }
 
 func TestAnOutage(t *testing.T) {
 	for _, row := range []struct {
-		when  denylist.WhenStale
+		when  revocation.WhenStale
 		other error
-	}{{denylist.Refuse, denylist.ErrStale}, {denylist.Accept, nil}} {
+	}{{revocation.Refuse, revocation.ErrStale}, {revocation.Accept, nil}} {
 		t.Run(string(row.when), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.cfg.WhenStale = row.when
 				w.feed.revoke(time.Hour, "family")
 				defer w.run()()
 				require.NoError(t, w.list.Ready(t.Context()))
-				assert.Equal(t, []string{denylist.Fresh}, w.kinds())
+				assert.Equal(t, []string{revocation.Fresh}, w.kinds())
 				w.feed.asked()
 				w.feed.set(status(503))
 
 				time.Sleep(w.cfg.MaxAge - time.Second)
 				assert.NoError(t, w.check("other.1"), "as good as before until MaxAge")
-				assert.Equal(t, []string{denylist.Failing}, w.kinds())
+				assert.Equal(t, []string{revocation.Failing}, w.kinds())
 				all := gaps(w.feed.asked())
 				assert.GreaterOrEqual(t, len(all), 3, "several attempts before it is stale")
 				time.Sleep(2 * time.Second)
 				assert.ErrorIs(t, w.check("other.1"), row.other)
-				assert.ErrorIs(t, w.check("family.1"), denylist.ErrRevoked)
-				assert.Equal(t, []string{denylist.Stale}, w.kinds())
+				assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+				assert.Equal(t, []string{revocation.Stale}, w.kinds())
 				time.Sleep(time.Hour / 2)
 				assert.Empty(t, w.kinds(), "told once")
 				for _, gap := range gaps(w.feed.asked()) {
@@ -205,7 +205,7 @@ func TestAnOutage(t *testing.T) {
 
 				w.feed.set(nil)
 				time.Sleep(15 * time.Second)
-				assert.Equal(t, []string{denylist.Fresh}, w.kinds())
+				assert.Equal(t, []string{revocation.Fresh}, w.kinds())
 				assert.NoError(t, w.check("other.1"), "without a restart")
 				assert.Zero(t, w.list.Status().Failures)
 				assert.NoError(t, w.list.Status().LastError)
@@ -227,7 +227,7 @@ func TestStaleToTheMoment(t *testing.T) {
 		age := w.list.Status().Age
 		assert.Greater(t, age, w.cfg.MaxAge)
 		assert.LessOrEqual(t, age, w.cfg.MaxAge+time.Millisecond)
-		assert.Equal(t, []string{denylist.Fresh, denylist.Failing, denylist.Stale}, w.kinds())
+		assert.Equal(t, []string{revocation.Fresh, revocation.Failing, revocation.Stale}, w.kinds())
 	})
 }
 
@@ -240,7 +240,7 @@ func TestAfterRun(t *testing.T) {
 		time.Sleep(w.cfg.MaxAge)
 		assert.NoError(t, w.check("other.1"))
 		time.Sleep(time.Millisecond)
-		assert.ErrorIs(t, w.check("other.1"), denylist.ErrStale)
+		assert.ErrorIs(t, w.check("other.1"), revocation.ErrStale)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		assert.ErrorIs(t, w.list.Run(ctx), context.DeadlineExceeded, "it can be run again")
@@ -298,7 +298,7 @@ func TestAServerThatHangs(t *testing.T) {
 		assert.ErrorContains(t, w.list.Status().LastError, "no answer within 5s")
 		time.Sleep(10 * time.Minute)
 		stop() // also in the middle of a request
-		assert.Equal(t, []string{denylist.Failing, denylist.Stale}, w.kinds())
+		assert.Equal(t, []string{revocation.Failing, revocation.Stale}, w.kinds())
 		w.feed.mu.Lock()
 		defer w.feed.mu.Unlock()
 		assert.Equal(t, 1, most)
@@ -308,9 +308,9 @@ func TestAServerThatHangs(t *testing.T) {
 // With more entries than fit the list is as good as stale, until all fit again.
 func TestOverflow(t *testing.T) {
 	for _, row := range []struct {
-		when denylist.WhenStale
+		when revocation.WhenStale
 		want error
-	}{{denylist.Refuse, denylist.ErrStale}, {denylist.Accept, nil}} {
+	}{{revocation.Refuse, revocation.ErrStale}, {revocation.Accept, nil}} {
 		t.Run(string(row.when), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.cfg.WhenStale, w.cfg.MaxEntries = row.when, 3
@@ -320,11 +320,11 @@ func TestOverflow(t *testing.T) {
 				require.NoError(t, w.list.Ready(t.Context()))
 				w.feed.revoke(time.Hour, "c", "d")
 				time.Sleep(w.cfg.Interval)
-				assert.Equal(t, []string{denylist.Fresh, denylist.Overflow}, w.kinds())
+				assert.Equal(t, []string{revocation.Fresh, revocation.Overflow}, w.kinds())
 				assert.Equal(t, 3, w.list.Status().Entries)
 				assert.True(t, w.list.Status().Stale)
 				assert.ErrorIs(t, w.check("other.1"), row.want)
-				assert.ErrorIs(t, w.check("c.1"), denylist.ErrRevoked, "what is known is known")
+				assert.ErrorIs(t, w.check("c.1"), revocation.ErrRevoked, "what is known is known")
 				assert.ErrorIs(t, w.check("d.1"), row.want, "what did not fit is not")
 				assert.NoError(t, w.list.Ready(t.Context()))
 
@@ -333,8 +333,8 @@ func TestOverflow(t *testing.T) {
 				synctest.Wait()
 				assert.Empty(t, w.feed.asked(), "it can't fit before something has ended")
 				time.Sleep(2 * time.Minute)
-				assert.Equal(t, []string{denylist.Fresh}, w.kinds())
-				assert.ErrorIs(t, w.check("d.1"), denylist.ErrRevoked)
+				assert.Equal(t, []string{revocation.Fresh}, w.kinds())
+				assert.ErrorIs(t, w.check("d.1"), revocation.ErrRevoked)
 				assert.NoError(t, w.check("other.1"))
 				all := w.feed.asked()
 				require.NotEmpty(t, all)
@@ -348,10 +348,10 @@ func TestOverflow(t *testing.T) {
 // is not ready; with Accept it can serve as well as it ever will.
 func TestOverflowAtTheStart(t *testing.T) {
 	for _, row := range []struct {
-		when  denylist.WhenStale
+		when  revocation.WhenStale
 		ready bool
 		want  error
-	}{{denylist.Refuse, false, denylist.ErrStale}, {denylist.Accept, true, nil}} {
+	}{{revocation.Refuse, false, revocation.ErrStale}, {revocation.Accept, true, nil}} {
 		t.Run(string(row.when), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.cfg.MaxEntries, w.cfg.WhenStale = 2, row.when
@@ -371,10 +371,10 @@ func TestOverflowAtTheStart(t *testing.T) {
 					assert.ErrorContains(t, err, "more entries than MaxEntries")
 				}
 				assert.Equal(t, !row.ready, ctx.Err() != nil, "it is ready at once or not at all")
-				assert.ErrorIs(t, w.check("a.1"), denylist.ErrRevoked)
+				assert.ErrorIs(t, w.check("a.1"), revocation.ErrRevoked)
 				assert.ErrorIs(t, w.check("c.1"), row.want)
 				synctest.Wait()
-				assert.Equal(t, []string{denylist.Failing, denylist.Overflow}, w.kinds())
+				assert.Equal(t, []string{revocation.Failing, revocation.Overflow}, w.kinds())
 				s := w.list.Status()
 				assert.True(t, s.Stale && s.Overflow)
 				assert.Equal(t, 2, s.Entries)
@@ -455,7 +455,7 @@ func TestBadAnswers(t *testing.T) {
 				assert.ErrorContains(t, w.list.Status().LastError, row.says)
 				assert.Len(t, w.feed.asked(), 1)
 				assert.Zero(t, w.list.Status().Entries)
-				assert.Equal(t, []string{denylist.Failing}, w.kinds())
+				assert.Equal(t, []string{revocation.Failing}, w.kinds())
 			})
 		})
 	}

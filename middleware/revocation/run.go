@@ -1,4 +1,4 @@
-package denylist
+package revocation
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 const maxPages = 1000
 
 var (
-	errRunning  = errors.New("denylist: Run is running already")
-	errOverflow = errors.New("denylist: more entries than MaxEntries")
+	errRunning  = errors.New("revocation: Run is running already")
+	errOverflow = errors.New("revocation: more entries than MaxEntries")
 )
 
 // Run polls the feed, the first time at once, until ctx is done; it returns ctx's error. There is one request at a time, by the
