@@ -2,95 +2,60 @@ package jwks
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
-	"fmt"
+	"crypto/sha256"
+	"crypto/sha512"
 )
 
-const (
-	// NIST SP 800-131A and RFC 7518, section 3.3: an RSA key has 2048 bits or more.
-	minRSABits = 2048
-	// Far above anything in use. The cost of a verification grows with the square of the size, and the size is the
-	// issuer's choice.
-	maxRSABits = 16384
-)
-
-// family is the kind of key that an algorithm needs.
-type family int
-
-const (
-	familyRSA family = iota + 1
-	familyP256
-	familyP384
-	familyP521
-	familyEd25519
-)
-
-// algorithms are the signature algorithms that a token may be verified with here: the asymmetric ones of RFC 7518,
-// section 3.1, and of RFC 8037, which RFC 9864 also calls Ed25519. HMAC and "none" are not among them, on purpose.
-var algorithms = map[string]family{
-	"RS256": familyRSA, "RS384": familyRSA, "RS512": familyRSA,
-	"PS256": familyRSA, "PS384": familyRSA, "PS512": familyRSA,
-	"ES256": familyP256, "ES384": familyP384, "ES512": familyP521,
-	"EdDSA": familyEd25519, "Ed25519": familyEd25519,
+// algorithm is how a JWS is signed and verified.
+type algorithm struct {
+	family family
+	hash   crypto.Hash     // 0: the algorithm hashes by itself
+	pss    *rsa.PSSOptions // nil unless the padding is PSS
 }
 
-// familyOf judges a public key: what it is, and whether it is fit to verify anything.
-func familyOf(public crypto.PublicKey) (family, error) {
-	switch k := public.(type) {
-	case *rsa.PublicKey:
-		return familyRSA, checkRSA(k)
-	case *ecdsa.PublicKey:
-		return familyOfCurve(k)
-	case ed25519.PublicKey:
-		return familyEd25519, checkEd25519(k)
+// algorithms are those that a token may be signed and verified with: the asymmetric ones of RFC 7518, Section 3.1, and of
+// RFC 8037, Section 3.1. RFC 9864 gave EdDSA with an Ed25519 key its second name. HMAC and "none" are not among them, on
+// purpose: neither proves who signed.
+var algorithms = map[string]*algorithm{
+	"RS256": {familyRSA, crypto.SHA256, nil}, "RS384": {familyRSA, crypto.SHA384, nil}, "RS512": {familyRSA, crypto.SHA512, nil},
+	"PS256": {familyRSA, crypto.SHA256, pss(crypto.SHA256)}, "PS384": {familyRSA, crypto.SHA384, pss(crypto.SHA384)},
+	"PS512": {familyRSA, crypto.SHA512, pss(crypto.SHA512)},
+	"ES256": {familyP256, crypto.SHA256, nil}, "ES384": {familyP384, crypto.SHA384, nil}, "ES512": {familyP521, crypto.SHA512, nil},
+	"EdDSA": eddsa, "Ed25519": eddsa,
+}
+
+var eddsa = &algorithm{family: familyEd25519}
+
+// pss returns the one parameter that RFC 7518, Section 3.5 leaves: the salt is as long as the hash.
+func pss(hash crypto.Hash) *rsa.PSSOptions {
+	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
+}
+
+// Supported reports whether tokens may be signed and verified with alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256,
+// ES384, ES512, EdDSA or Ed25519. The last two are two names of one algorithm (RFC 9864, Section 2.2). Symmetric algorithms
+// and "none" are not supported.
+func Supported(alg string) bool { return algorithms[alg] != nil }
+
+// options are for a [crypto.Signer].
+func (a *algorithm) options() crypto.SignerOpts {
+	if a.pss != nil {
+		return a.pss
+	}
+	return a.hash
+}
+
+// appendHash appends to dst what is signed: the hash of input. It is not for EdDSA, which signs input itself.
+func (a *algorithm) appendHash(dst, input []byte) []byte {
+	switch a.hash {
+	case crypto.SHA384:
+		sum := sha512.Sum384(input)
+		return append(dst, sum[:]...)
+	case crypto.SHA512:
+		sum := sha512.Sum512(input)
+		return append(dst, sum[:]...)
 	default:
-		return 0, fmt.Errorf("unsupported key type %T", public)
+		sum := sha256.Sum256(input)
+		return append(dst, sum[:]...)
 	}
-}
-
-func familyOfCurve(k *ecdsa.PublicKey) (family, error) {
-	if k == nil || k.Curve == nil || k.X == nil || k.Y == nil {
-		return 0, fmt.Errorf("no curve or no point")
-	}
-	var f family
-	switch k.Curve {
-	case elliptic.P256():
-		f = familyP256
-	case elliptic.P384():
-		f = familyP384
-	case elliptic.P521():
-		f = familyP521
-	default:
-		return 0, fmt.Errorf("unsupported curve %q", k.Curve.Params().Name)
-	}
-	// Converting checks that the point is on the curve and is not the point at infinity.
-	if _, err := k.ECDH(); err != nil {
-		return 0, fmt.Errorf("the point is not on the curve")
-	}
-	return f, nil
-}
-
-func checkRSA(k *rsa.PublicKey) error {
-	if k == nil || k.N == nil {
-		return fmt.Errorf("no modulus")
-	}
-	switch bits := k.N.BitLen(); {
-	case bits < minRSABits:
-		return fmt.Errorf("RSA key of %d bits, less than %d", bits, minRSABits)
-	case bits > maxRSABits:
-		return fmt.Errorf("RSA key of %d bits, more than %d", bits, maxRSABits)
-	case k.N.Bit(0) == 0:
-		return fmt.Errorf("RSA modulus is even")
-	case k.E < 3 || k.E%2 == 0:
-		return fmt.Errorf("RSA exponent %d", k.E)
-	}
-	return nil
-}
-
-// fit reports whether alg may be used with a key of family f that is published for only ("" for any).
-func fit(alg, only string, f family) bool {
-	return algorithms[alg] == f && (only == "" || only == alg)
 }

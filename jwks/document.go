@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bearergate/bearergate/internal/weburl"
 )
@@ -13,7 +14,7 @@ const (
 	// The largest real key sets have some dozens of keys. The bounds keep a broken or hostile document from costing
 	// memory (reasons) or time (a token that is tried with every key of one kid).
 	maxKeys       = 1000
-	maxKeysPerKid = 8
+	maxKeysPerKID = 8
 	maxReasons    = 8
 )
 
@@ -25,7 +26,7 @@ type Skipped struct {
 
 // parseDocument reads an RFC 7517 key set. A key that cannot be used is skipped alone (RFC 7517, section 5). Not one
 // usable key is an error: it is what an issuer's outage looks like, and nothing can be verified with it anyhow.
-func parseDocument(document []byte) ([]entry, []Skipped, error) {
+func parseDocument(document []byte) ([]*Key, []Skipped, error) {
 	object, err := parseObject(document)
 	if err != nil {
 		return nil, nil, err
@@ -41,40 +42,34 @@ func parseDocument(document []byte) ([]entry, []Skipped, error) {
 	if len(all) > maxKeys {
 		return nil, nil, fmt.Errorf("the key set has %d keys, more than %d", len(all), maxKeys)
 	}
-	var entries []entry
+	var keys []*Key
 	var skipped []Skipped
-	perKid := map[string]int{}
+	perKID := map[string]int{}
 	for _, raw := range all {
-		e, id, err := parseJWK(raw)
+		k, id, err := parseJWK(raw)
 		if err == nil {
-			err = admit(entries, e, perKid)
+			keys, err = addKey(keys, k, perKID)
 		}
 		if err != nil {
 			skipped = append(skipped, Skipped{ID: weburl.Clip(id, maxText), Reason: err.Error()})
-			continue
 		}
-		perKid[id]++
-		entries = append(entries, e)
 	}
-	if len(entries) == 0 {
+	if len(keys) == 0 {
 		return nil, skipped, noUsableKey(skipped)
 	}
-	return entries, skipped, nil
+	return keys, skipped, nil
 }
 
-func admit(entries []entry, e entry, perKid map[string]int) error {
-	if e.key.id != "" && perKid[e.key.id] >= maxKeysPerKid {
-		return fmt.Errorf("more than %d keys with this kid", maxKeysPerKid)
+// addKey appends k to keys, of which perKID counts how many share a kid.
+func addKey(keys []*Key, k *Key, perKID map[string]int) ([]*Key, error) {
+	if k.id != "" && perKID[k.id] >= maxKeysPerKID {
+		return keys, fmt.Errorf("more than %d keys with this kid", maxKeysPerKID)
 	}
-	if perKid[e.key.id] == 0 {
-		return nil
+	if perKID[k.id] > 0 && slices.ContainsFunc(keys, k.same) {
+		return keys, errors.New("the same key again")
 	}
-	for _, o := range entries {
-		if o.key.same(e.key) {
-			return errors.New("the same key again")
-		}
-	}
-	return nil
+	perKID[k.id]++
+	return append(keys, k), nil
 }
 
 func noUsableKey(skipped []Skipped) error {

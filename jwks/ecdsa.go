@@ -1,62 +1,41 @@
 package jwks
 
-import "errors"
+import (
+	"errors"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// A JWS holds an ECDSA signature as two numbers side by side, both as long as the curve's order (RFC 7518, Section 3.4).
+// The crypto packages want and return ASN.1: SEQUENCE { r INTEGER, s INTEGER }, in DER.
 
 var errNoECDSA = errors.New("the signer returned no ECDSA signature of this curve")
 
-const (
-	derInteger  = 0x02
-	derSequence = 0x30
-)
-
-// joinECDSA turns the ASN.1 form that every crypto.Signer returns into the two numbers side by side of RFC 7518, section
-// 3.4, each of size bytes. It takes the one DER spelling of a signature and no other.
-func joinECDSA(signature []byte, size int) ([]byte, error) {
-	numbers, rest, ok := derElement(signature, derSequence)
-	if !ok || len(rest) > 0 {
+// parseECDSA turns ASN.1 into two numbers of size bytes each. It takes the one DER spelling of a signature and no other.
+func parseECDSA(der []byte, size int) ([]byte, error) {
+	var numbers cryptobyte.String
+	var r, s []byte
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&numbers, asn1.SEQUENCE) || !input.Empty() ||
+		!numbers.ReadASN1Integer(&r) || !numbers.ReadASN1Integer(&s) || !numbers.Empty() ||
+		r[0] == 0 || s[0] == 0 || len(r) > size || len(s) > size { // r and s have no leading zeros, unless they are zero
 		return nil, errNoECDSA
 	}
-	out := make([]byte, 2*size)
-	numbers, ok1 := derNumber(numbers, out[:size])
-	numbers, ok2 := derNumber(numbers, out[size:])
-	if !ok1 || !ok2 || len(numbers) > 0 {
-		return nil, errNoECDSA
-	}
-	return out, nil
+	signature := make([]byte, 2*size)
+	copy(signature[size-len(r):], r)
+	copy(signature[2*size-len(s):], s)
+	return signature, nil
 }
 
-// derNumber copies a positive integer to the end of dst.
-func derNumber(der, dst []byte) (rest []byte, ok bool) {
-	n, rest, ok := derElement(der, derInteger)
-	if !ok || len(n) == 0 || n[0] >= 0x80 { // a negative one
-		return nil, false
-	}
-	if n[0] == 0 {
-		n = n[1:]
-		if len(n) == 0 || n[0] < 0x80 { // zero, or a byte too many
-			return nil, false
-		}
-	}
-	if len(n) > len(dst) {
-		return nil, false
-	}
-	copy(dst[len(dst)-len(n):], n)
-	return rest, true
-}
-
-// derElement takes the first element off. Lengths up to 255 do for every curve.
-func derElement(der []byte, tag byte) (content, rest []byte, ok bool) {
-	if len(der) < 2 || der[0] != tag {
-		return nil, nil, false
-	}
-	n, rest := int(der[1]), der[2:]
-	if n == 0x81 && len(rest) > 0 && rest[0] >= 0x80 {
-		n, rest = int(rest[0]), rest[1:]
-	} else if n >= 0x80 {
-		return nil, nil, false
-	}
-	if len(rest) < n {
-		return nil, nil, false
-	}
-	return rest[:n], rest[n:], true
+// marshalECDSA turns two numbers side by side into ASN.1.
+func marshalECDSA(signature []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		half := len(signature) / 2
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[:half]))
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[half:]))
+	})
+	return b.Bytes()
 }

@@ -33,7 +33,7 @@ type fetcher struct {
 // fetched is what a fetch brought.
 type fetched struct {
 	url         string
-	entries     []entry
+	keys        []*Key
 	skipped     []Skipped
 	notModified bool
 	maxAge      time.Duration
@@ -91,7 +91,7 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 	if err := res.CheckJSON(); err != nil {
 		return fetched{}, err
 	}
-	if out.entries, out.skipped, err = parseDocument(res.Body); err != nil {
+	if out.keys, out.skipped, err = parseDocument(res.Body); err != nil {
 		return fetched{skipped: out.skipped}, withReasons(err, out.skipped)
 	}
 	f.etag, f.lastModified = validator(res.Header, "ETag"), validator(res.Header, "Last-Modified")

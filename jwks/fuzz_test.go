@@ -47,7 +47,7 @@ func FuzzParse(f *testing.F) {
 				require.LessOrEqual(t, len(found), 8)
 				for _, other := range found {
 					require.True(t, other.ID() == k.ID() || k.ID() == "")
-					require.True(t, other.Algorithm() == "" || other.Algorithm() == alg)
+					require.True(t, other.Fits(alg))
 				}
 			}
 		}

@@ -12,12 +12,6 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// entry is a key together with what keyfunc selects it by.
-type entry struct {
-	key *Key
-	jwk jwkset.JWK
-}
-
 // maxText is how much of a foreign text an error repeats, in bytes.
 const maxText = 64
 
@@ -30,48 +24,49 @@ var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv
 // The certificate members x5c, x5t, x5t#S256 and x5u are not read: no trust is taken from them here, and a broken one is
 // no reason to lose a good key. The members are looked up by their exact names, which a struct of encoding/json would
 // not do ("KTY" would do for "kty").
-func parseJWK(raw json.RawMessage) (e entry, id string, err error) {
+func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
-		return entry{}, "", errors.New("not a JSON object")
+		return nil, "", errors.New("not a JSON object")
 	}
 	if id, err = text(m, "kid"); err != nil {
-		return entry{}, "", err
+		return nil, "", err
 	}
 	kty, err := text(m, "kty")
 	if err != nil {
-		return entry{}, id, err
+		return nil, id, err
 	}
 	switch kty {
 	case "RSA", "EC", "OKP":
 	case "":
-		return entry{}, id, errors.New("no kty")
+		return nil, id, errors.New("no kty")
 	case "oct":
-		return entry{}, id, errors.New("symmetric key (kty oct)")
+		return nil, id, errors.New("symmetric key (kty oct)")
 	default:
-		return entry{}, id, fmt.Errorf("unsupported kty %q", weburl.Clip(kty, maxText))
+		return nil, id, fmt.Errorf("unsupported kty %q", weburl.Clip(kty, maxText))
 	}
 	for _, name := range privateMembers {
 		if !blank(m[name]) {
-			return entry{}, id, fmt.Errorf("private member %q", name)
+			return nil, id, fmt.Errorf("private member %q", name)
 		}
 	}
 	if err := checkUse(m); err != nil {
-		return entry{}, id, err
+		return nil, id, err
 	}
 	alg, err := text(m, "alg")
 	if err != nil {
-		return entry{}, id, err
+		return nil, id, err
 	}
-	if _, ok := algorithms[alg]; alg != "" && !ok {
-		return entry{}, id, fmt.Errorf("unsupported alg %q", weburl.Clip(alg, maxText))
+	if alg != "" && !Supported(alg) {
+		return nil, id, fmt.Errorf("unsupported alg %q", weburl.Clip(alg, maxText))
 	}
-	e, err = newEntry(m, kty, alg, id)
-	return e, id, err
+	k, err = decodeKey(m, kty, alg, id)
+	return k, id, err
 }
 
-func newEntry(m map[string]json.RawMessage, kty, alg, id string) (entry, error) {
-	marshal := jwkset.JWKMarshal{KTY: jwkset.KTY(kty), ALG: jwkset.ALG(alg), KID: id}
+// decodeKey has jwkset read the numbers, without anything private, and judges the result by the rules of NewKey.
+func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) {
+	marshal := jwkset.JWKMarshal{KTY: jwkset.KTY(kty)}
 	crv := ""
 	for _, member := range []struct {
 		name string
@@ -79,46 +74,21 @@ func newEntry(m map[string]json.RawMessage, kty, alg, id string) (entry, error) 
 	}{{"crv", &crv}, {"n", &marshal.N}, {"e", &marshal.E}, {"x", &marshal.X}, {"y", &marshal.Y}} {
 		s, err := text(m, member.name)
 		if err != nil {
-			return entry{}, err
+			return nil, err
 		}
 		*member.into = s
 	}
 	switch {
 	case kty == "EC" && !slices.Contains([]string{"P-256", "P-384", "P-521"}, crv),
 		kty == "OKP" && crv != "Ed25519":
-		return entry{}, fmt.Errorf("unsupported crv %q", weburl.Clip(crv, maxText))
+		return nil, fmt.Errorf("unsupported crv %q", weburl.Clip(crv, maxText))
 	}
 	marshal.CRV = jwkset.CRV(crv)
-	return entryOf(marshal)
-}
-
-// entryOf has jwkset build the key, without anything private, and judges the result by the rules of NewKey.
-func entryOf(marshal jwkset.JWKMarshal) (entry, error) {
-	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{Private: false},
-		jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
+	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
 	if err != nil {
-		return entry{}, errors.New(reason(marshal.KTY, err))
+		return nil, errors.New(reason(marshal.KTY, err))
 	}
-	f, err := familyOf(jwk.Key())
-	if err != nil {
-		return entry{}, err
-	}
-	if alg := marshal.ALG.String(); alg != "" && algorithms[alg] != f {
-		return entry{}, fmt.Errorf("alg %q does not fit the key", alg)
-	}
-	return entry{key: &Key{id: marshal.KID, algorithm: marshal.ALG.String(), family: f, public: jwk.Key()}, jwk: jwk}, nil
-}
-
-// entryFor is the way back: from a key of ours to what keyfunc reads.
-func entryFor(k *Key) (entry, error) {
-	p, err := newPublicJWK(k.public)
-	if err != nil {
-		return entry{}, err
-	}
-	e, err := entryOf(jwkset.JWKMarshal{KTY: jwkset.KTY(p.Type), CRV: jwkset.CRV(p.Curve), N: p.N, E: p.E, X: p.X, Y: p.Y,
-		ALG: jwkset.ALG(k.algorithm), KID: k.id})
-	e.key = k
-	return e, err
+	return newKey(id, alg, jwk.Key())
 }
 
 // checkUse wants "use" to be "sig" and "key_ops" to hold "verify", where they are present (RFC 7517, sections 4.2, 4.3).

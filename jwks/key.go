@@ -11,32 +11,41 @@ import (
 )
 
 // Key is one public key that may verify tokens. It never changes, but for one flag that says that its source has dropped
-// it. It is safe for concurrent use.
+// it. It is safe for concurrent use. Its zero value fits no algorithm.
 type Key struct {
-	id        string
-	algorithm string
-	family    family
-	public    crypto.PublicKey
-	dropped   atomic.Bool
+	id            string
+	algorithm     string
+	family        family
+	signatureSize int // in bytes; every other length is a wrong signature
+	public        crypto.PublicKey
+	dropped       atomic.Bool
 }
 
 // NewKey makes a Key of an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey.
 //
 // id is its kid; it may be empty, but then only tokens without a kid find the key. algorithm is the one algorithm that
-// the key may be used with (RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519); empty means any that
-// fits the key.
+// the key may be used with (see [Supported]); empty means any that fits the key.
 //
 // It refuses RSA keys of less than 2048 or more than 16384 bits, curves other than P-256, P-384 and P-521, points that
 // are not on their curve or of small order, and an algorithm that the key does not fit.
 func NewKey(id, algorithm string, public crypto.PublicKey) (*Key, error) {
-	f, err := familyOf(public)
+	k, err := newKey(id, algorithm, public)
 	if err != nil {
 		return nil, fmt.Errorf("jwks: key %q: %w", id, err)
 	}
-	if algorithm != "" && algorithms[algorithm] != f {
-		return nil, fmt.Errorf("jwks: key %q: alg %q does not fit the key", id, algorithm)
+	return k, nil
+}
+
+func newKey(id, algorithm string, public crypto.PublicKey) (*Key, error) {
+	k := &Key{id: id, algorithm: algorithm, public: public}
+	var err error
+	if k.family, k.signatureSize, err = judgePublicKey(public); err != nil {
+		return nil, err
 	}
-	return &Key{id: id, algorithm: algorithm, family: f, public: public}, nil
+	if algorithm != "" && !k.Fits(algorithm) {
+		return nil, fmt.Errorf("alg %q does not fit the key", algorithm)
+	}
+	return k, nil
 }
 
 // ID is the key's kid, "" if it has none.

@@ -9,6 +9,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"encoding/hex"
 	"log/slog"
 	"math/big"
 	"strings"
@@ -101,6 +102,8 @@ func TestNewKey(t *testing.T) {
 		{"no curve", "", &ecdsa.PublicKey{}, "no curve or no point"},
 		{"an Ed25519 key of 31 bytes", "", make(ed25519.PublicKey, 31), "Ed25519 key is not 32 bytes long"},
 		{"an Ed25519 key of zeros", "", make(ed25519.PublicKey, 32), "the point is of small order"},
+		{"an Ed25519 key that is no point", "", edPoint(2), "the point is not on the curve"},
+		{"an Ed25519 key of ones", "", ed25519.PublicKey(bytes.Repeat([]byte{0xff}, 32)), "the point is not on the curve"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			k, err := jwks.NewKey("kid", row.algorithm, row.public)
@@ -119,7 +122,15 @@ func TestNewKey(t *testing.T) {
 	}
 }
 
-// TestEd25519Points checks our reading of points against points that crypto/ed25519 makes, and small multiples of none.
+// edPoint is an Ed25519 key whose first byte is y and the others zero.
+func edPoint(y byte) ed25519.PublicKey {
+	k := make(ed25519.PublicKey, 32)
+	k[0] = y
+	return k
+}
+
+// TestEd25519Points: keys that crypto/ed25519 makes are taken, and no key of small order, in any spelling: under such a key
+// crypto/ed25519 accepts signatures that anybody can make.
 func TestEd25519Points(t *testing.T) {
 	for range 50 {
 		public, _, err := ed25519.GenerateKey(nil)
@@ -127,6 +138,43 @@ func TestEd25519Points(t *testing.T) {
 		_, err = jwks.NewKey("", "", public)
 		assert.NoError(t, err)
 	}
+	forgeable := 0
+	for _, point := range []string{
+		"0100000000000000000000000000000000000000000000000000000000000000", // order 1
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 2
+		"0000000000000000000000000000000000000000000000000000000000000080", // order 4
+		"0000000000000000000000000000000000000000000000000000000000000000", // order 4
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", // order 8
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", // order 8
+		"0100000000000000000000000000000000000000000000000000000000000080", // order 1, the sign of zero
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", // order 2, the sign of zero
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 1, y = p + 1
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 4, y = p
+	} {
+		k, err := hex.DecodeString(point)
+		require.NoError(t, err)
+		_, err = jwks.NewKey("", "", ed25519.PublicKey(k))
+		assert.ErrorContains(t, err, "the point is", point)
+		signature := make([]byte, 64)
+		signature[0] = 1
+		for i := range byte(32) {
+			if ed25519.Verify(k, []byte{i}, signature) {
+				forgeable++
+				break
+			}
+		}
+	}
+	assert.NotZero(t, forgeable, "the standard library refuses such keys by now: is this still needed?")
+
+	// The point with y = 3 is of large order. The spelling y + p is not canonical, and crypto/ed25519 would take it.
+	_, err := jwks.NewKey("", "", edPoint(3))
+	assert.NoError(t, err)
+	other := ed25519.PublicKey(bytes.Repeat([]byte{0xff}, 32))
+	other[0], other[31] = 0xed+3, 0x7f
+	_, err = jwks.NewKey("", "", other)
+	assert.ErrorContains(t, err, "the point is not on the curve")
 }
 
 func TestNewSet(t *testing.T) {
@@ -150,7 +198,7 @@ func TestSelection(t *testing.T) {
 	}
 	rsaAny, rs256, ec, ec384, ed := id("rsa", "", "rsa"), id("rs256", "RS256", "rs256"), id("ec", "", "p256"), id("ec384", "", "p384"), id("ed", "EdDSA", "ed")
 	same1, same2, sameEC := id("same", "", "rsa"), id("same", "RS256", "rs256"), id("same", "", "p256")
-	nameless := id("", "", "p256")
+	nameless, ed25519Only, edAny := id("", "", "p256"), id("ed25519", "Ed25519", "ed"), id("ed-any", "", "ed")
 	keys := func(k ...*jwks.Key) []*jwks.Key { return k }
 	for _, row := range []struct {
 		name     string
@@ -169,6 +217,11 @@ func TestSelection(t *testing.T) {
 		{"a P-384 key for ES256", keys(ec384), "ec384", "ES256", nil},
 		{"an EC key for EdDSA", keys(ec), "ec", "EdDSA", nil},
 		{"an Ed25519 key for EdDSA", keys(ed), "ed", "EdDSA", keys(ed)},
+		{"an EdDSA key for Ed25519", keys(ed), "ed", "Ed25519", keys(ed)},
+		{"an Ed25519 key for EdDSA, by the other name", keys(ed25519Only), "ed25519", "EdDSA", keys(ed25519Only)},
+		{"an Ed25519 key for Ed25519", keys(ed25519Only), "ed25519", "Ed25519", keys(ed25519Only)},
+		{"an Ed25519 key for any, under both names", keys(edAny), "ed-any", "Ed25519", keys(edAny)},
+		{"no kid, an Ed25519 key by the other name", keys(ed25519Only, ec), "", "EdDSA", keys(ed25519Only)},
 		{"an RSA key for HS256", keys(rsaAny), "rsa", "HS256", nil},
 		{"an RSA key for none", keys(rsaAny), "rsa", "none", nil},
 		{"no alg", keys(rsaAny), "rsa", "", nil},

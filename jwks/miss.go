@@ -50,7 +50,7 @@ func (r *Remote) look(kid, alg string) (keys []*Key, c *call, ours bool, err err
 	if keys := s.find(kid, alg); keys != nil {
 		return keys, nil, false, nil
 	}
-	if err := s.hopeless(kid, alg); err != nil {
+	if err := s.ruledOut(kid, alg); err != nil {
 		return nil, nil, false, err
 	}
 	now := time.Now()

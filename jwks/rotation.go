@@ -229,7 +229,7 @@ func (r *Rotator) generate(activates time.Time) (*signingKey, error) {
 }
 
 func generateKey(algorithm string) (crypto.Signer, error) {
-	switch algorithms[algorithm] {
+	switch algorithms[algorithm].family {
 	case familyRSA:
 		return rsa.GenerateKey(rand.Reader, minRSABits)
 	case familyP256:

@@ -160,16 +160,7 @@ func (r *Rotator) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if keys := v.snapshot.find(kid, alg); keys != nil {
-		return keys, nil
-	}
-	if err := checkAlgorithm(alg); err != nil {
-		return nil, err
-	}
-	if err := v.snapshot.hopeless(kid, alg); err != nil {
-		return nil, err
-	}
-	return nil, notFound(kid)
+	return v.snapshot.lookup(kid, alg)
 }
 
 // Rotate makes the next key active now, for an emergency: the active one retires, and stays published for the tokens that it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -99,8 +100,8 @@ func (r *Remote) replace(f fetched) FetchEvent {
 	event := FetchEvent{URL: f.url, Outcome: "unchanged", Skipped: f.skipped}
 	r.skipped = f.skipped
 	old := r.snapshot.Load()
-	entries, added, removed := keep(old, f.entries)
-	r.snapshot.Store(newSnapshot(entries))
+	keys, added, removed := retain(old, f.keys)
+	r.snapshot.Store(newSnapshot(keys))
 	for _, k := range removed {
 		k.drop()
 		event.Removed = append(event.Removed, k.id)
@@ -114,37 +115,22 @@ func (r *Remote) replace(f fetched) FetchEvent {
 	return event
 }
 
-// keep puts the keys of the old snapshot in place of those that are the same again.
-func keep(old *snapshot, entries []entry) (kept []entry, added, removed []*Key) {
-	rest := map[string][]*Key{}
+// retain puts the keys of the old snapshot in place of those that are the same again.
+func retain(old *snapshot, fetched []*Key) (keys, added, removed []*Key) {
+	var left []*Key
 	if old != nil {
-		for _, k := range old.keys {
-			rest[k.id] = append(rest[k.id], k)
-		}
+		left = slices.Clone(old.keys)
 	}
-	for _, e := range entries {
-		found := false
-		for i, k := range rest[e.key.id] {
-			if k != nil && k.same(e.key) {
-				e.key, rest[k.id][i], found = k, nil, true
-				break
-			}
+	for _, k := range fetched {
+		if i := slices.IndexFunc(left, k.same); i >= 0 {
+			k = left[i]
+			left = slices.Delete(left, i, i+1)
+		} else {
+			added = append(added, k)
 		}
-		if !found {
-			added = append(added, e.key)
-		}
-		kept = append(kept, e)
+		keys = append(keys, k)
 	}
-	if old != nil {
-		for _, k := range old.keys {
-			for _, left := range rest[k.id] {
-				if left == k {
-					removed = append(removed, k)
-				}
-			}
-		}
-	}
-	return kept, added, removed
+	return keys, added, left
 }
 
 // arm sets the timer for whatever is due next. r.mu is held.

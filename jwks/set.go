@@ -19,47 +19,33 @@ func NewSet(keys ...*Key) (*Set, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("jwks: a set needs a key")
 	}
-	var entries []entry
-	perKid := map[string]int{}
+	var set []*Key
+	perKID := map[string]int{}
 	for i, k := range keys {
 		if k == nil || k.public == nil {
 			return nil, fmt.Errorf("jwks: key %d of the set was not made by NewKey", i)
 		}
-		e, err := entryFor(k)
-		if err == nil {
-			err = admit(entries, e, perKid)
-		}
-		if err != nil {
+		var err error
+		if set, err = addKey(set, k, perKID); err != nil {
 			return nil, fmt.Errorf("jwks: key %q: %w", k.id, err)
 		}
-		perKid[k.id]++
-		entries = append(entries, e)
 	}
-	return &Set{snapshot: newSnapshot(entries)}, nil
+	return &Set{snapshot: newSnapshot(set)}, nil
 }
 
 // Parse reads a key set document (RFC 7517, section 5), by the rules of [Remote]: a key that cannot be used is skipped
 // alone and told by Skipped; a document without one usable key is an error that says why.
 func Parse(document []byte) (*Set, error) {
-	entries, skipped, err := parseDocument(document)
+	keys, skipped, err := parseDocument(document)
 	if err != nil {
 		return nil, fmt.Errorf("jwks: %w", err)
 	}
-	return &Set{snapshot: newSnapshot(entries), skipped: skipped}, nil
+	return &Set{snapshot: newSnapshot(keys), skipped: skipped}, nil
 }
 
 // Lookup implements [KeySource]. It fails only with ErrKeyNotFound.
 func (s *Set) Lookup(_ context.Context, kid, alg string) ([]*Key, error) {
-	if keys := s.snapshot.find(kid, alg); keys != nil {
-		return keys, nil
-	}
-	if err := checkAlgorithm(alg); err != nil {
-		return nil, err
-	}
-	if err := s.snapshot.hopeless(kid, alg); err != nil {
-		return nil, err
-	}
-	return nil, notFound(kid)
+	return s.snapshot.lookup(kid, alg)
 }
 
 // Keys lists the keys in the order they were given.

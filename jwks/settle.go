@@ -146,7 +146,6 @@ func (r *Rotator) dropMissing(old, now *rotatorView) {
 
 func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView, error) {
 	v := &rotatorView{rotation: &rotation{}, version: version}
-	var entries []entry
 	var public []*Key
 	for _, k := range s.keys {
 		own := *k
@@ -157,23 +156,20 @@ func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView
 				}
 			}
 		}
-		e, err := entryFor(own.public)
-		if err != nil {
-			return nil, fmt.Errorf("jwks: key %q: %w", own.public.id, err)
-		}
+		var err error
 		if own.accessHeader, err = formatHeader(own.public, typAccess); err == nil {
 			own.jwtHeader, err = formatHeader(own.public, typJWT)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("jwks: key %q: %w", own.public.id, err)
 		}
-		v.keys, entries, public = append(v.keys, &own), append(entries, e), append(public, own.public)
+		v.keys, public = append(v.keys, &own), append(public, own.public)
 	}
 	document, err := formatDocument(public)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(document)
-	v.snapshot, v.document, v.etag = newSnapshot(entries), document, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`
+	v.snapshot, v.document, v.etag = newSnapshot(public), document, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`
 	return v, nil
 }

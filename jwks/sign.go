@@ -2,11 +2,8 @@ package jwks
 
 import (
 	"context"
-	"crypto"
-	"crypto/ed25519"
+	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -41,73 +38,42 @@ func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, err
 
 // sign puts the three segments together in one buffer.
 func (k *signingKey) sign(typ string, payload []byte) (string, error) {
-	how, ok := signings[k.public.algorithm]
-	if !ok {
-		return "", fmt.Errorf("jwks: unsupported alg %q", k.public.algorithm)
-	}
 	header, err := k.header(typ)
 	if err != nil {
 		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
 	enc := base64.RawURLEncoding
-	token := make([]byte, 0, len(header)+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(how.room))
+	token := make([]byte, 0, len(header)+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.public.signatureSize))
 	token = append(append(token, header...), '.')
 	token = enc.AppendEncode(token, payload)
-	signature, err := k.signer.Sign(rand.Reader, how.digest(token), how.opts)
-	switch {
-	case err != nil:
-	case how.size > 0:
-		signature, err = joinECDSA(signature, how.size)
-	case len(signature) != k.public.signatureSize():
-		err = fmt.Errorf("the signer returned %d bytes, not the %d of this key", len(signature), k.public.signatureSize())
-	}
+	signature, err := k.signature(token)
 	if err != nil {
 		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
 	return string(enc.AppendEncode(append(token, '.'), signature)), nil
 }
 
-// signatureSize is how long a signature of an RSA or Ed25519 key is. Some hardware leaves out the zeros that an RSA signature begins
-// with once in a while, and nobody accepts such a token (RFC 8017, section 8.2.2).
-func (k *Key) signatureSize() int {
-	if public, ok := k.public.(*rsa.PublicKey); ok {
-		return public.Size()
+// signature returns the signature of input as a JWS holds it. Some hardware leaves out the zeros that an RSA signature begins
+// with once in a while, and nobody accepts such a token (RFC 8017, Section 8.2.2).
+func (k *signingKey) signature(input []byte) ([]byte, error) {
+	alg, size, message := algorithms[k.public.algorithm], k.public.signatureSize, input
+	if alg == nil {
+		return nil, fmt.Errorf("unsupported alg %q", k.public.algorithm)
 	}
-	return ed25519.SignatureSize
-}
-
-// signing says how an algorithm of RFC 7518 asks a crypto.Signer for a signature.
-type signing struct {
-	opts crypto.SignerOpts
-	size int // of each of the two numbers of an ECDSA signature
-	room int // for the signature
-}
-
-var signings = map[string]signing{
-	"RS256": {crypto.SHA256, 0, minRSABits / 8}, "RS384": {crypto.SHA384, 0, minRSABits / 8}, "RS512": {crypto.SHA512, 0, minRSABits / 8},
-	"PS256": {pss(crypto.SHA256), 0, minRSABits / 8}, "PS384": {pss(crypto.SHA384), 0, minRSABits / 8}, "PS512": {pss(crypto.SHA512), 0, minRSABits / 8},
-	"ES256": {crypto.SHA256, 32, 64}, "ES384": {crypto.SHA384, 48, 96}, "ES512": {crypto.SHA512, 66, 132},
-	"EdDSA": {crypto.Hash(0), 0, 64},
-}
-
-// pss: the salt is as long as the hash (RFC 7518, section 3.5).
-func pss(hash crypto.Hash) crypto.SignerOpts {
-	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
-}
-
-// digest is what the signer is given: EdDSA hashes by itself.
-func (s signing) digest(text []byte) []byte {
-	switch hash := s.opts.HashFunc(); hash {
-	case 0:
-		return text
-	case crypto.SHA256:
-		sum := sha256.Sum256(text)
-		return sum[:]
-	default:
-		h := hash.New()
-		h.Write(text)
-		return h.Sum(nil)
+	if alg.hash != 0 {
+		message = alg.appendHash(nil, input)
 	}
+	signature, err := k.signer.Sign(rand.Reader, message, alg.options())
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := k.public.public.(*ecdsa.PublicKey); ok {
+		return parseECDSA(signature, size/2)
+	}
+	if len(signature) != size {
+		return nil, fmt.Errorf("the signer returned %d bytes, not the %d of this key", len(signature), size)
+	}
+	return signature, nil
 }
 
 // Types that have their header made in advance.

@@ -78,13 +78,35 @@ func TestSignAsGolangJWT(t *testing.T) {
 	}
 }
 
-func TestSignRefuses(t *testing.T) {
+// TestSignEd25519: a stored key with the name of RFC 9864 signs under it, and the signature is that of EdDSA.
+func TestSignEd25519(t *testing.T) {
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	store := new(jwks.MemoryKeyStore)
 	require.NoError(t, store.SaveKeys(context.Background(), []byte(stored(t, "Ed25519", edKey, 0, 9)), ""))
+	r := newRotator(t, jwks.RotatorConfig{Store: store, Now: now})
+	token, err := r.Sign(context.Background(), "", jwt.MapClaims{"sub": "alice"})
+	require.NoError(t, err)
+	segments := strings.Split(token, ".")
+	header, err := base64.RawURLEncoding.DecodeString(segments[0])
+	require.NoError(t, err)
+	assert.Contains(t, string(header), `"alg":"Ed25519"`)
+	signature, err := base64.RawURLEncoding.DecodeString(segments[2])
+	require.NoError(t, err)
+	for _, alg := range []string{"Ed25519", "EdDSA"} {
+		keys, err := r.Lookup(context.Background(), "a", alg)
+		require.NoError(t, err)
+		assert.NoError(t, keys[0].Verify(alg, []byte(segments[0]+"."+segments[1]), signature))
+	}
+}
+
+func TestSignRefuses(t *testing.T) {
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	store := new(jwks.MemoryKeyStore)
+	require.NoError(t, store.SaveKeys(context.Background(), []byte(stored(t, "", edKey, 0, 9)), ""))
 	_, err = newRotator(t, jwks.RotatorConfig{Store: store, Now: now}).Sign(context.Background(), "", jwt.MapClaims{})
-	assert.ErrorContains(t, err, `unsupported alg "Ed25519"`)
+	assert.ErrorContains(t, err, `unsupported alg ""`)
 	_, err = newRotator(t, jwks.RotatorConfig{}).Sign(context.Background(), "", jwt.MapClaims{"f": func() {}})
 	assert.ErrorContains(t, err, "jwks: signing: json: unsupported type")
 	token, err := newRotator(t, jwks.RotatorConfig{}).Sign(context.Background(), "", json.RawMessage(`{"sub":"alice" }`))
@@ -145,8 +167,8 @@ func TestSignersThatReturnSomethingElse(t *testing.T) {
 	}
 }
 
-// FuzzJoinECDSA: a signature in ASN.1 is understood as encoding/asn1 does, or refused.
-func FuzzJoinECDSA(f *testing.F) {
+// FuzzParseECDSA: a signature in ASN.1 is understood as encoding/asn1 does, or refused.
+func FuzzParseECDSA(f *testing.F) {
 	for _, c := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(c, rand.Reader)
 		require.NoError(f, err)
@@ -166,7 +188,7 @@ func FuzzJoinECDSA(f *testing.F) {
 			var rs struct{ R, S *big.Int }
 			rest, err := asn1.Unmarshal(der, &rs)
 			good := err == nil && len(rest) == 0 && rs.R.Sign() > 0 && rs.S.Sign() > 0 && rs.R.BitLen() <= 8*size && rs.S.BitLen() <= 8*size
-			out, err := jwks.JoinECDSA(der, size)
+			out, err := jwks.ParseECDSA(der, size)
 			if err != nil {
 				// encoding/asn1 passes over members that a struct has no field for.
 				again, marshalErr := asn1.Marshal(rs)

@@ -38,7 +38,7 @@ func newPublicJWK(public crypto.PublicKey) (publicJWK, error) {
 	case *ecdsa.PublicKey:
 		// The uncompressed point is 4, x, y; both coordinates have the curve's full length, as RFC 7518, section
 		// 6.2.1.2 wants them.
-		if _, err := familyOfCurve(k); err != nil {
+		if _, err := curveOf(k); err != nil {
 			return publicJWK{}, err
 		}
 		point, err := k.Bytes()
