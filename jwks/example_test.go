@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/bearergate/bearergate/jwks"
@@ -206,4 +207,49 @@ func ExampleThumbprint() {
 	}
 	fmt.Println(jwks.Thumbprint(keys.Keys()[0].Public()))
 	// Output: kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k <nil>
+}
+
+// golang-jwt's parser with the keys of an issuer that publishes them.
+func ExampleKeyfunc() {
+	rotator, err := jwks.NewRotator(jwks.RotatorConfig{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	token, err := rotator.Sign(context.Background(), "at+jwt", jwt.MapClaims{"sub": "alice"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}))
+	parsed, err := parser.Parse(token, jwks.Keyfunc(rotator))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(parsed.Claims.GetSubject())
+	// Output: alice <nil>
+}
+
+// A keyfunc that runs already becomes the KeySource of an issuer.
+func ExampleFromKeyfunc() {
+	kf, err := keyfunc.NewJWKSetJSON([]byte(`{"keys": [
+		{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+	]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	source := jwks.FromKeyfunc(kf)
+	keys, err := source.Lookup(context.Background(), "a", "EdDSA")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(keys[0].ID(), keys[0].Fits("Ed25519"), keys[0].Fits("ES256"))
+	_, err = source.Lookup(context.Background(), "b", "EdDSA")
+	fmt.Println(err)
+	// Output:
+	// a true false
+	// jwks: key not found: kid "b"
 }

@@ -1,0 +1,183 @@
+package jwks
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/bearergate/bearergate/internal/weburl"
+)
+
+// Keyfunc returns a function for golang-jwt's parser that takes the keys from source. It returns the one key that fits the
+// token, or a [jwt.VerificationKeySet] if several do.
+//
+// The parser knows no context, so a Remote is asked under context.Background: it answers within 5 s. An error of the parser
+// wraps source's own, so that errors.Is tells [ErrKeyNotFound] from [ErrUnavailable]. The parser must be given its algorithms
+// by [jwt.WithValidMethods]; it does not know the name Ed25519, and takes any length of salt for PS256, PS384 and PS512.
+func Keyfunc(source KeySource) jwt.Keyfunc {
+	return func(token *jwt.Token) (any, error) {
+		kid, ok := token.Header["kid"].(string)
+		if _, named := token.Header["kid"]; named && !ok {
+			return nil, fmt.Errorf("%w: the token's kid is not a string", ErrKeyNotFound)
+		}
+		alg := token.Method.Alg()
+		keys, err := source.Lookup(context.Background(), kid, alg)
+		if err != nil {
+			return nil, err
+		}
+		var set jwt.VerificationKeySet
+		for _, k := range keys {
+			if k.Fits(alg) { // golang-jwt would take ES384 with a P-256 key
+				set.Keys = append(set.Keys, k.public)
+			}
+		}
+		switch len(set.Keys) {
+		case 0:
+			return nil, notFound(kid)
+		case 1:
+			return set.Keys[0], nil
+		}
+		return set, nil
+	}
+}
+
+// FromKeyfunc returns a [KeySource] over a keyfunc and the jwkset storage beneath it, for those who run them already. Its keys
+// are judged by the rules of [NewKey] and selected by [Key.Fits]. A [Remote] needs neither.
+//
+// A key stays the same *Key for as long as keyfunc returns it. When keyfunc returns another one, or none, [Key.Current] of the
+// old one is false from the next Lookup of that kid on.
+//
+// It fails with ErrKeyNotFound if keyfunc found no key, or none that fits, and with ErrUnavailable if the storage failed or
+// has no keys at all. What keyfunc does not tell:
+//
+//   - When the issuer was last reached. Keys that could not be refreshed for days are used, and a storage that still
+//     has an old set answers ErrKeyNotFound for a new kid when the issuer is down.
+//   - The alg and use of the keys for a token without a kid. Such a token finds a key only if it is the only one in the storage
+//     whose type and curve fit.
+//   - Several keys that share a kid. It returns the first.
+//
+// The client of jwkset makes a token with an unknown kid wait for its rate limit, up to a minute by default. Set its
+// RateLimitWaitMax.
+//
+// It is safe for concurrent use if k is.
+func FromKeyfunc(k keyfunc.Keyfunc) KeySource {
+	return &keyfuncSource{keyfunc: k, keys: map[string][]*Key{}}
+}
+
+type keyfuncSource struct {
+	keyfunc keyfunc.Keyfunc
+
+	mu   sync.Mutex
+	keys map[string][]*Key // by kid, as keyfunc returned them last
+}
+
+// Lookup implements [KeySource].
+func (s *keyfuncSource) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
+	if err := checkAlgorithm(alg); err != nil {
+		return nil, err
+	}
+	found, err := s.ask(ctx, kid, alg)
+	if err != nil {
+		if errors.Is(err, ErrKeyNotFound) {
+			s.replace(kid, nil)
+		}
+		return nil, err
+	}
+	keys, err := s.replace(kid, found)
+	fitting := slices.DeleteFunc(slices.Clone(keys), func(k *Key) bool { return !k.Fits(alg) })
+	switch {
+	case len(fitting) == 0 && err != nil:
+		return nil, fmt.Errorf("%w: kid %q: %w", ErrKeyNotFound, weburl.Clip(kid, maxText), err)
+	case len(fitting) == 0:
+		return nil, notFound(kid)
+	case kid == "" && len(fitting) > 1:
+		return nil, fmt.Errorf("%w: the token names no kid and several keys fit alg %q", ErrKeyNotFound, alg)
+	}
+	return fitting, nil
+}
+
+// ask returns the public keys that keyfunc has for a token.
+func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	header := map[string]any{"alg": alg}
+	if kid != "" {
+		header["kid"] = kid
+	}
+	found, err := s.keyfunc.KeyfuncCtx(ctx)(&jwt.Token{Header: header})
+	if otherName := map[string]string{"EdDSA": "Ed25519", "Ed25519": "EdDSA"}[alg]; ruledOutByKeyfunc(err) && otherName != "" {
+		header["alg"] = otherName // keyfunc compares the names of algorithms
+		found, err = s.keyfunc.KeyfuncCtx(ctx)(&jwt.Token{Header: header})
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
+	case ruledOutByKeyfunc(err):
+		return nil, fmt.Errorf("%w: keyfunc does not want key %q for alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
+	case errors.Is(err, jwkset.ErrKeyNotFound) && !s.empty(ctx):
+		return nil, notFound(kid)
+	default:
+		return nil, unavailable(err)
+	}
+	switch found := found.(type) {
+	case jwt.VerificationKeySet:
+		if len(found.Keys) == 0 {
+			return nil, fmt.Errorf("%w: the storage is empty", ErrUnavailable)
+		}
+		keys := make([]crypto.PublicKey, 0, len(found.Keys))
+		for _, k := range found.Keys {
+			keys = append(keys, k)
+		}
+		return keys, nil
+	default:
+		return []crypto.PublicKey{found}, nil
+	}
+}
+
+// ruledOutByKeyfunc reports whether the storage had a key with this kid and keyfunc did not want it, for its alg or use.
+// Those errors wrap nothing but ErrKeyfunc; an error of the storage is joined to it.
+func ruledOutByKeyfunc(err error) bool {
+	return errors.Unwrap(err) == keyfunc.ErrKeyfunc //nolint:errorlint // the whole chain is what is asked about
+}
+
+// empty reports whether the storage has no keys or can't say. A set that was never fetched looks like that: the issuer's
+// outage must not be blamed on the token.
+func (s *keyfuncSource) empty(ctx context.Context) bool {
+	all, err := s.keyfunc.VerificationKeySet(ctx)
+	return err != nil || len(all.Keys) == 0
+}
+
+// replace remembers what keyfunc returned for kid and returns the keys among it, with the reason why another one is none.
+// A key that is the same again stays the same *Key. One that is gone is dropped.
+func (s *keyfuncSource) replace(kid string, found []crypto.PublicKey) (keys []*Key, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.keys[kid]
+	for _, public := range found {
+		if i := slices.IndexFunc(before, func(k *Key) bool { return equalKeys(k.public, public) }); i >= 0 {
+			keys = append(keys, before[i])
+			continue
+		}
+		k, judged := newKey(kid, "", public)
+		if judged != nil {
+			err = judged
+			continue
+		}
+		keys = append(keys, k)
+	}
+	for _, k := range before {
+		if !slices.Contains(keys, k) {
+			k.drop()
+		}
+	}
+	if s.keys[kid] = keys; keys == nil {
+		delete(s.keys, kid)
+	}
+	return keys, err
+}
