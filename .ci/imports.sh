@@ -8,13 +8,14 @@ module=github.com/bearergate/bearergate
 jwt=github.com/golang-jwt/jwt/v5
 oauth2=golang.org/x/oauth2
 pgx=github.com/jackc/pgx/v5
-internal="$module/internal/fetch $module/internal/jws $module/internal/strictjson $module/internal/weburl"
+internal="$module/internal/fetch $module/internal/jws $module/internal/sharedfile $module/internal/strictjson $module/internal/weburl"
 testify='github.com/stretchr/testify/assert github.com/stretchr/testify/require'
 
 # folder -> what its non-test files may import besides the standard library
 declare -A may=(
   [testdata]=''
   [internal/fetch]="$module/internal/weburl"
+  [internal/sharedfile]='github.com/gofrs/flock'
   [internal/weburl]=''
   [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset filippo.io/edwards25519
     golang.org/x/crypto/cryptobyte golang.org/x/crypto/cryptobyte/asn1 $internal"

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/bearergate/bearergate/internal/sharedfile"
 )
 
 // FileKeyStore keeps the keys of a [Rotator] in one file, with mode 0600, which it creates when there is something to keep,
@@ -37,14 +39,11 @@ func (f *fileKeyStore) SaveKeys(ctx context.Context, state []byte, version strin
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return fmt.Errorf("jwks: key file: %w", err)
 	}
-	unlock, err := lockFile(ctx, f.path+".lock")
+	unlock, err := sharedfile.Lock(ctx, f.path+".lock")
 	if err != nil {
 		return fmt.Errorf("jwks: key file: lock: %w", err)
 	}
 	defer unlock()
-	if ctx.Err() != nil { // the lock may be free even so
-		return fmt.Errorf("jwks: key file: %w", context.Cause(ctx))
-	}
 	_, now, err := f.LoadKeys(ctx)
 	if err != nil {
 		return err
@@ -52,32 +51,8 @@ func (f *fileKeyStore) SaveKeys(ctx context.Context, state []byte, version strin
 	if now != version {
 		return ErrConflict
 	}
-	if err := f.replace(state); err != nil {
+	if err := sharedfile.Replace(f.path, state); err != nil {
 		return fmt.Errorf("jwks: key file: %w", err)
-	}
-	return nil
-}
-
-// replace writes beside the file and then renames, since a rename is one step. CreateTemp makes files of mode 0600.
-func (f *fileKeyStore) replace(state []byte) error {
-	dir := filepath.Dir(f.path)
-	temp, err := os.CreateTemp(dir, filepath.Base(f.path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // of no effect after the rename
-	_, err = temp.Write(state)
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), f.path); err != nil {
-		return err
-	}
-	// The rename itself is durable once the directory is written. Not every system can do that; then it is left to it.
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
 	}
 	return nil
 }
