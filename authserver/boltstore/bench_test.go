@@ -14,9 +14,9 @@ import (
 	"github.com/bearergate/bearergate/authserver/boltstore"
 )
 
-// BenchmarkAdvance takes steps of as many sessions as there are callers, three ways that take turns: as the store does it, with a
-// commit for each step, and with bbolt's Batch. x-alone is how many times as many steps a second the store takes as with a commit
-// for each; commits/step is what each step takes of the disk.
+// BenchmarkAdvance takes steps of as many sessions as there are callers, three ways that take turns: as the store does
+// it, with a commit for each step, and with bbolt's Batch. x-alone is how many times as many steps a second the store
+// takes as with a commit for each; commits/step is what each step takes of the disk.
 func BenchmarkAdvance(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("%d callers", callers), func(b *testing.B) {
@@ -27,7 +27,7 @@ func BenchmarkAdvance(b *testing.B) {
 				require.NoError(b, s.Create(b.Context(), grant(fmt.Sprint(i))))
 			}
 			generations := make([]uint32, callers)
-			const steps = 8 // of each caller, each time
+			const steps = 8 // per caller and turn
 			ways := []struct {
 				name    string
 				advance func(authserver.Step) error
@@ -47,7 +47,9 @@ func BenchmarkAdvance(b *testing.B) {
 						wg.Go(func() {
 							for range steps {
 								generations[c]++
-								step := authserver.Step{ID: fmt.Sprint(c), From: generations[c], To: generations[c] + 1, Now: grant("").CreatedAt}
+								step := authserver.Step{
+									ID: fmt.Sprint(c), From: generations[c], To: generations[c] + 1, Now: grant("").CreatedAt,
+								}
 								if err := w.advance(step); err != nil {
 									b.Error(err)
 									return
@@ -66,7 +68,7 @@ func BenchmarkAdvance(b *testing.B) {
 				perSecond[w.name] = float64(callers*steps) / w.took[len(w.took)/2].Seconds()
 				b.ReportMetric(perSecond[w.name], w.name+"/s")
 			}
-			b.ReportMetric(0, "ns/op") // which would be the sum of all
+			b.ReportMetric(0, "ns/op") // it would be the sum of the three ways
 			b.ReportMetric(perSecond["shared"]/perSecond["alone"], "x-alone")
 			b.ReportMetric(perSecond["shared"]/perSecond["batch"], "x-batch")
 			b.ReportMetric(float64(ways[0].commits)/float64(callers*steps*len(ways[0].took)), "commits/step")

@@ -11,49 +11,49 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// A change runs in a transaction, together with others and perhaps more than once. It sets outcome when it has changed nothing for
-// a reason of its own, a conflict for instance; broken undoes the transaction.
-type change func(tx *bbolt.Tx) (outcome, broken error)
+// A mutation runs in a transaction, together with others and possibly more than once. It returns a refusal when it has
+// decided to change nothing, for example because of a conflict. A failure rolls the transaction back.
+type mutation func(tx *bbolt.Tx) (refusal, failure error)
 
-// committer puts changes that come while a commit is under way into the next one: a lone change is committed at once, by its
-// caller, and however many come together, each waits for two commits at most. Syncing the disk is what a commit costs, whatever
-// is in it.
+// committer puts mutations that arrive during a commit into the next one, since syncing the disk is what a commit
+// costs, whatever is in it. A lone mutation is committed at once, by its caller. However many arrive together, each
+// waits for two commits at most.
 type committer struct {
 	db *bbolt.DB
 
-	mu      sync.Mutex
-	waiting []*pending
-	running bool // somebody commits
-	closed  bool
-	runs    sync.WaitGroup // who commits: the caller who came first, then a goroutine that ends when nothing is waiting
+	mu         sync.Mutex
+	queue      []*pendingMutation
+	committing bool
+	closed     bool
+	leaders    sync.WaitGroup // who commits: the first caller, then a goroutine that ends when the queue is empty
 }
 
-type pending struct {
-	change  change
-	outcome error
-	done    chan error // nil when the outcome counts
+type pendingMutation struct {
+	mutation mutation
+	refusal  error
+	done     chan error // nil: the result is refusal
 }
 
-// maxShared is how many changes share a transaction: it must fit into memory.
-const maxShared = 1000
+// maxBatch is the maximum number of mutations in one transaction, which is held in memory.
+const maxBatch = 1000
 
-// errNothing undoes a transaction that has changed nothing, so that the disk need not be synced.
-var errNothing = errors.New("boltstore: nothing to commit")
+// errUnchanged rolls back a transaction that has changed nothing, so that the disk is not synced.
+var errUnchanged = errors.New("boltstore: nothing to commit")
 
-// do returns when the change is on disk, or has not happened. When ctx ends while the change is waiting, it does not happen; once
-// its commit has begun, its result is awaited.
-func (c *committer) do(ctx context.Context, f change) error {
+// apply returns when f is on disk, or did not happen. If ctx ends while f is queued, f does not happen. Once its commit
+// has begun, apply waits for the result.
+func (c *committer) apply(ctx context.Context, f mutation) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := &pending{change: f, done: make(chan error, 1)}
-	first, err := c.enqueue(p)
+	p := &pendingMutation{mutation: f, done: make(chan error, 1)}
+	leads, err := c.enqueue(p)
 	switch {
 	case err != nil:
 		return err
-	case first:
-		c.commit([]*pending{p})
-		c.handOver()
+	case leads:
+		c.commit([]*pendingMutation{p})
+		c.passLeadership()
 		return <-p.done
 	}
 	select {
@@ -61,61 +61,63 @@ func (c *committer) do(ctx context.Context, f change) error {
 		return err
 	case <-ctx.Done():
 	}
-	if c.withdraw(p) {
+	if c.cancel(p) {
 		return ctx.Err()
 	}
 	return <-p.done
 }
 
-// enqueue makes p wait, unless nobody commits: then its caller is the first.
-func (c *committer) enqueue(p *pending) (first bool, err error) {
+// enqueue queues p if a commit is running. If none is, the caller leads: it commits p itself.
+func (c *committer) enqueue(p *pendingMutation) (leads bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.closed:
 		return false, bolterrors.ErrDatabaseNotOpen
-	case c.running:
-		c.waiting = append(c.waiting, p)
+	case c.committing:
+		c.queue = append(c.queue, p)
 		return false, nil
 	}
-	c.running = true
-	c.runs.Add(1)
+	c.committing = true
+	c.leaders.Add(1)
 	return true, nil
 }
 
-// handOver ends the first caller's part. What has come meanwhile is not for that caller to wait for.
-func (c *committer) handOver() {
+// passLeadership ends the first caller's part. A goroutine commits what was queued meanwhile, so that this caller need
+// not wait for it.
+func (c *committer) passLeadership() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running = len(c.waiting) > 0
-	if c.running {
-		c.runs.Go(c.run)
+	c.committing = len(c.queue) > 0
+	if c.committing {
+		c.leaders.Go(c.commitQueue)
 	}
-	c.runs.Done()
+	c.leaders.Done()
 }
 
-// withdraw tells whether p was still waiting.
-func (c *committer) withdraw(p *pending) bool {
+// cancel reports whether p was still queued, and removes it.
+func (c *committer) cancel(p *pendingMutation) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.Index(c.waiting, p)
+	i := slices.Index(c.queue, p)
 	if i >= 0 {
-		c.waiting = slices.Delete(c.waiting, i, i+1)
+		c.queue = slices.Delete(c.queue, i, i+1)
 	}
 	return i >= 0
 }
 
-// close waits for the changes that have come and refuses further ones.
+// close waits for the queued mutations and refuses further ones.
 func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.runs.Wait()
+	c.leaders.Wait()
 }
 
-func (c *committer) run() {
+// commitQueue commits batches until the queue is empty.
+func (c *committer) commitQueue() {
 	for {
-		batch := c.take()
+		batch := c.dequeue()
 		if batch == nil {
 			return
 		}
@@ -125,60 +127,60 @@ func (c *committer) run() {
 	}
 }
 
-func (c *committer) take() []*pending {
+func (c *committer) dequeue() []*pendingMutation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := min(len(c.waiting), maxShared)
+	n := min(len(c.queue), maxBatch)
 	if n == 0 {
-		c.running, c.waiting = false, nil
+		c.committing, c.queue = false, nil
 		return nil
 	}
-	batch := c.waiting[:n:n]
-	c.waiting = slices.Clone(c.waiting[n:])
+	batch := c.queue[:n:n]
+	c.queue = slices.Clone(c.queue[n:])
 	return batch
 }
 
-// commit runs the changes in one transaction and returns those that have to be run again, because one of the others broke
-// it. That one alone fails.
-func (c *committer) commit(batch []*pending) (again []*pending) {
-	var breaker *pending
-	err := contain(func() error {
+// commit runs a batch in one transaction. If a mutation fails, that one alone gets its error, and commit returns the
+// others: they were rolled back with it and must run again.
+func (c *committer) commit(batch []*pendingMutation) (again []*pendingMutation) {
+	var failed *pendingMutation
+	err := recoverPanic(func() error {
 		return c.db.Update(func(tx *bbolt.Tx) error {
 			changed := false
 			for _, p := range batch {
-				broken := contain(func() (broken error) {
-					p.outcome, broken = p.change(tx)
-					return broken
+				failure := recoverPanic(func() (failure error) {
+					p.refusal, failure = p.mutation(tx)
+					return failure
 				})
-				if broken != nil {
-					breaker = p
-					return broken
+				if failure != nil {
+					failed = p
+					return failure
 				}
-				changed = changed || p.outcome == nil
+				changed = changed || p.refusal == nil
 			}
 			if !changed {
-				return errNothing
+				return errUnchanged
 			}
 			return nil
 		})
 	})
-	if breaker != nil {
-		breaker.done <- err
-		return slices.DeleteFunc(batch, func(p *pending) bool { return p == breaker })
+	if failed != nil {
+		failed.done <- err
+		return slices.DeleteFunc(batch, func(p *pendingMutation) bool { return p == failed })
 	}
 	for _, p := range batch {
-		if err == nil || errors.Is(err, errNothing) {
-			p.done <- p.outcome
+		if err == nil || errors.Is(err, errUnchanged) {
+			p.done <- p.refusal
 		} else {
-			p.done <- err // what the outcome was judged by is gone too
+			p.done <- err // also to those that were refused: what they saw was rolled back
 		}
 	}
 	return nil
 }
 
-// contain turns a panic into an error: bbolt panics on pages that make no sense, and so does reading entries of an index that are
-// damaged. Others wait in the same goroutine, or it is that of authserver.Server.Run, above which nobody recovers.
-func contain(f func() error) (err error) {
+// recoverPanic turns a panic of f into an error. bbolt panics on damaged pages, and so does reading a damaged index
+// entry. Other callers wait for the same goroutine, and above authserver.Server.Run nobody recovers.
+func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error: panic: %v", p)

@@ -17,35 +17,35 @@ import (
 	"github.com/bearergate/bearergate/authserver/boltstore"
 )
 
-// held is a store whose committer is in the middle of a transaction, so that whatever comes next has to wait for it.
-type held struct {
+// blockedStore is a store whose committer is inside a transaction, so that every further mutation is queued.
+type blockedStore struct {
 	*boltstore.Store
 	release func()
-	mu      sync.Mutex       // guards results where several are done at once
+	mu      sync.Mutex       // guards results, since several calls may end at once
 	results map[string]error // by name
 }
 
-func holdCommit(t *testing.T) *held {
+func blockCommit(t *testing.T) *blockedStore {
 	t.Helper()
-	h := &held{Store: open(t, filepath.Join(t.TempDir(), "data")), results: map[string]error{}}
+	h := &blockedStore{Store: open(t, filepath.Join(t.TempDir(), "data")), results: map[string]error{}}
 	gate := make(chan struct{})
 	h.release = func() {
 		close(gate)
 		synctest.Wait()
 	}
-	h.start("the first", t.Context(), func(*bbolt.Tx) (outcome, broken error) {
+	h.start("blocking", t.Context(), func(*bbolt.Tx) (refusal, failure error) {
 		<-gate
 		return nil, nil
 	})
 	return h
 }
 
-// start makes a change in the background and returns when it waits.
-func (h *held) start(name string, ctx context.Context, f func(*bbolt.Tx) (outcome, broken error)) {
+// start runs a mutation in the background and returns when it is queued.
+func (h *blockedStore) start(name string, ctx context.Context, f func(*bbolt.Tx) (refusal, failure error)) {
 	h.call(name, func() error { return boltstore.Write(h.Store, ctx, f) })
 }
 
-func (h *held) call(name string, f func() error) {
+func (h *blockedStore) call(name string, f func() error) {
 	go func() {
 		err := f()
 		h.mu.Lock()
@@ -55,38 +55,37 @@ func (h *held) call(name string, f func() error) {
 	synctest.Wait()
 }
 
-// put writes a row of a test's own.
-func put(id string) func(*bbolt.Tx) (outcome, broken error) {
-	return func(tx *bbolt.Tx) (outcome, broken error) {
+// put returns a mutation that writes a row of the test.
+func put(id string) func(*bbolt.Tx) (refusal, failure error) {
+	return func(tx *bbolt.Tx) (refusal, failure error) {
 		return nil, tx.Bucket([]byte("once")).Put([]byte(id), []byte("12345678"))
 	}
 }
 
-func (h *held) has(t *testing.T, id string) bool {
+func (h *blockedStore) has(t *testing.T, id string) bool {
 	t.Helper()
 	found := false
-	require.NoError(t, boltstore.Write(h.Store, t.Context(), func(tx *bbolt.Tx) (outcome, broken error) {
+	require.NoError(t, boltstore.Write(h.Store, t.Context(), func(tx *bbolt.Tx) (refusal, failure error) {
 		found = tx.Bucket([]byte("once")).Get([]byte(id)) != nil
 		return nil, nil
 	}))
 	return found
 }
 
-var errBroken = errors.New("broken")
+var errFailed = errors.New("failed")
 
-// TestSharedCommits: what happens to changes that end up in one transaction.
-func TestSharedCommits(t *testing.T) {
+func TestSharedTransactions(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		test func(t *testing.T, h *held)
+		test func(t *testing.T, h *blockedStore)
 	}{
-		{"changes that come during a commit share the next one", func(t *testing.T, h *held) {
+		{"mutations queued during a commit share the next one", func(t *testing.T, h *blockedStore) {
 			const callers = 64
 			before := h.Commits()
 			for i := range callers {
 				h.start(fmt.Sprint(i), t.Context(), put(fmt.Sprint(i)))
 			}
-			assert.Empty(t, h.results, "nobody is told before the commit")
+			assert.Empty(t, h.results, "no call returns before the commit")
 			h.release()
 			assert.Len(t, h.results, callers+1)
 			for name, err := range h.results {
@@ -94,43 +93,43 @@ func TestSharedCommits(t *testing.T) {
 			}
 			assert.Equal(t, before+2, h.Commits())
 		}},
-		{"one that fails, and one that panics, fail alone", func(t *testing.T, h *held) {
+		{"a failure and a panic affect only their callers", func(t *testing.T, h *blockedStore) {
 			h.start("a", t.Context(), put("a"))
-			h.start("broken", t.Context(), func(tx *bbolt.Tx) (outcome, broken error) {
+			h.start("fails", t.Context(), func(tx *bbolt.Tx) (refusal, failure error) {
 				_, _ = put("half")(tx)
-				return nil, errBroken
+				return nil, errFailed
 			})
-			h.start("panics", t.Context(), func(tx *bbolt.Tx) (outcome, broken error) {
+			h.start("panics", t.Context(), func(tx *bbolt.Tx) (refusal, failure error) {
 				_, _ = put("half")(tx)
 				panic("out of order")
 			})
 			h.start("b", t.Context(), put("b"))
-			h.start("conflict", t.Context(), func(*bbolt.Tx) (outcome, broken error) { return authserver.ErrConflict, nil })
+			h.start("conflict", t.Context(), func(*bbolt.Tx) (refusal, failure error) { return authserver.ErrConflict, nil })
 			h.release()
 			assert.NoError(t, h.results["a"])
 			assert.NoError(t, h.results["b"])
-			assert.ErrorIs(t, h.results["broken"], errBroken)
+			assert.ErrorIs(t, h.results["fails"], errFailed)
 			assert.ErrorContains(t, h.results["panics"], "boltstore: internal error: panic: out of order")
 			assert.ErrorIs(t, h.results["conflict"], authserver.ErrConflict)
 			assert.True(t, h.has(t, "a") && h.has(t, "b"))
-			assert.False(t, h.has(t, "half"), "nothing of the failed ones is left")
+			assert.False(t, h.has(t, "half"), "the failed ones are rolled back")
 		}},
-		{"a change whose caller has gone does not happen", func(t *testing.T, h *held) {
+		{"a queued mutation is cancelled with its context", func(t *testing.T, h *blockedStore) {
 			ctx, cancel := context.WithCancel(t.Context())
-			h.start("gone", ctx, put("gone"))
+			h.start("cancelled", ctx, put("cancelled"))
 			h.start("b", t.Context(), put("b"))
 			cancel()
 			synctest.Wait()
-			assert.ErrorIs(t, h.results["gone"], context.Canceled, "and its caller need not wait")
+			assert.ErrorIs(t, h.results["cancelled"], context.Canceled, "its caller does not wait")
 			h.release()
 			assert.NoError(t, h.results["b"])
-			assert.False(t, h.has(t, "gone"))
-			assert.ErrorIs(t, boltstore.Write(h.Store, ctx, put("gone")), context.Canceled)
+			assert.False(t, h.has(t, "cancelled"))
+			assert.ErrorIs(t, boltstore.Write(h.Store, ctx, put("cancelled")), context.Canceled)
 		}},
-		{"one whose commit has begun says what became of it, though its caller has gone", func(t *testing.T, h *held) {
+		{"a mutation whose commit has begun reports its result despite cancellation", func(t *testing.T, h *blockedStore) {
 			ctx, cancel := context.WithCancel(t.Context())
 			gate := make(chan struct{})
-			h.start("slow", ctx, func(tx *bbolt.Tx) (outcome, broken error) {
+			h.start("slow", ctx, func(tx *bbolt.Tx) (refusal, failure error) {
 				<-gate
 				return put("slow")(tx)
 			})
@@ -143,13 +142,13 @@ func TestSharedCommits(t *testing.T) {
 			assert.NoError(t, h.results["slow"])
 			assert.True(t, h.has(t, "slow"))
 		}},
-		{"where nothing has changed, nothing is written", func(t *testing.T, h *held) {
+		{"an unchanged database is not written", func(t *testing.T, h *blockedStore) {
 			h.release()
 			before := h.Commits()
 			assert.ErrorIs(t, h.Advance(t.Context(), authserver.Step{ID: "unknown"}), authserver.ErrNotFound)
 			assert.Equal(t, before, h.Commits())
 		}},
-		{"of two steps from one generation one is taken", func(t *testing.T, h *held) {
+		{"of two steps from one generation one succeeds", func(t *testing.T, h *blockedStore) {
 			g := grant("g")
 			h.call("create", func() error { return h.Create(t.Context(), g) })
 			for _, name := range []string{"one", "other"} {
@@ -162,7 +161,7 @@ func TestSharedCommits(t *testing.T) {
 			assert.NoError(t, h.results["one"])
 			assert.ErrorIs(t, h.results["other"], authserver.ErrConflict)
 		}},
-		{"Close waits for what has come, and takes no more", func(t *testing.T, h *held) {
+		{"Close waits for queued mutations and refuses further ones", func(t *testing.T, h *blockedStore) {
 			h.start("a", t.Context(), put("a"))
 			h.call("close", h.Close)
 			assert.NotContains(t, h.results, "close")
@@ -173,7 +172,7 @@ func TestSharedCommits(t *testing.T) {
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { row.test(t, holdCommit(t)) })
+			synctest.Test(t, func(t *testing.T) { row.test(t, blockCommit(t)) })
 		})
 	}
 }

@@ -1,24 +1,29 @@
-// Package boltstore keeps an authorization server's state in one directory on the local disk, with bbolt: for one process, without
-// anything to install.
+// Package boltstore stores an authorization server's state in one local directory, with bbolt. It serves one process
+// and needs nothing installed.
 //
 //	store, err := boltstore.Open("/var/lib/bearergate")
 //	defer store.Close()
 //	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: store})
 //	cfg.Store, cfg.RefreshKeys, cfg.Keys = store, store.RefreshKeys(), keys
 //
-// # What is in the directory
+// For several processes over one database use package pgstore or redisstore.
 //
-//   - bearergate.db (mode 0600): grants, spent assertions, and the private signing keys, in clear; with a [jwks.SealedKeyStore] over the
-//     store, as the Store of the Rotator, they are sealed. Refresh tokens are not in it.
-//   - refresh.keys (mode 0600): the keys that refresh tokens are made with, one a line in base64. The first one signs. It is a file of
-//     its own so that a copy of the database alone is not enough to make a refresh token.
+// # Files
 //
-// A backup needs both. To change the key of refresh tokens, put a new line in front, start again, and take the old line out when a
-// refresh lifetime has passed.
+//   - bearergate.db (mode 0600) holds grants, used client assertions and the private signing keys. The signing keys are
+//     stored in clear. To seal them, wrap the store in a [jwks.SealedKeyStore] and give that to the Rotator. No refresh
+//     token is in it.
+//   - refresh.keys (mode 0600) holds the keys that refresh tokens are made with, one per line, in base64. The first one
+//     signs. It is a separate file, so that a copy of the database alone is not enough to make a refresh token.
+//
+// A backup needs both files.
+//
+// To rotate the key of refresh tokens: 1. Insert a new first line and restart. 2. After one refresh token lifetime
+// remove the old line and restart.
 //
 // # Durability
 //
-// A method that returns nil has synced its effect to disk; what comes while another write is synced shares the next sync, so that a
-// busy server needs few of them and a lone request waits for nobody. A process that is killed at any moment leaves a file that
-// opens. One process at a time may have the directory open.
+// When a method returns nil, its effect has been synced to disk. Writes that arrive during a sync share the next one.
+// So a busy server needs few syncs, and a lone request never waits for others. A process may be killed at any moment:
+// the directory opens again, with everything that was acknowledged. Only one process at a time can have it open.
 package boltstore

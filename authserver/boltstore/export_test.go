@@ -6,10 +6,10 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// Write is for the tests of shared commits.
+// Write lets tests of commits run mutations of their own.
 var Write = (*Store).write
 
-// Commits says how many transactions were ever committed.
+// Commits returns how many transactions were ever committed.
 func (s *Store) Commits() (n int) {
 	_ = s.db.View(func(tx *bbolt.Tx) error {
 		n = tx.ID()
@@ -18,26 +18,26 @@ func (s *Store) Commits() (n int) {
 	return n
 }
 
-// AdvanceAlone is Advance with a commit of its own.
+// AdvanceAlone is Advance in a commit of its own.
 func (s *Store) AdvanceAlone(step authserver.Step) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		outcome, broken := advance(tx, step)
-		if outcome != nil {
-			return outcome
+		refusal, failure := advanceGrant(tx, step)
+		if refusal != nil {
+			return refusal
 		}
-		return broken
+		return failure
 	})
 }
 
-// AdvanceBatch is Advance by bbolt's own Batch, which waits for company; Open leaves its delay at 10 ms.
+// AdvanceBatch is Advance through bbolt's own Batch, which waits up to 10 ms for others.
 func (s *Store) AdvanceBatch(step authserver.Step) error {
-	var outcome error
-	err := s.db.Batch(func(tx *bbolt.Tx) (broken error) {
-		outcome, broken = advance(tx, step)
-		return broken
+	var refusal error
+	err := s.db.Batch(func(tx *bbolt.Tx) (failure error) {
+		refusal, failure = advanceGrant(tx, step)
+		return failure
 	})
 	if err != nil {
 		return err
 	}
-	return outcome
+	return refusal
 }

@@ -27,15 +27,15 @@ import (
 	"github.com/bearergate/bearergate/authserver/boltstore"
 )
 
-var kills = flag.Int("kills", 12, "how often the kill -9 test kills the server")
+var kills = flag.Int("kills", 12, "how many times TestKilledServerLosesNoGrant kills the server")
 
-const childEnv = "BOLTSTORE_TEST_CHILD"
+const processEnv = "BOLTSTORE_TEST_PROCESS"
 
-// TestMain turns the test binary into one of the helper processes when it is started as one.
+// TestMain lets the test binary be one of the processes that tests start.
 func TestMain(m *testing.M) {
-	child := map[string]func(dir string) error{"serve": serveChild, "fill": fillChild, "open": openChild}
-	if name, dir, ok := strings.Cut(os.Getenv(childEnv), " "); ok {
-		if err := child[name](dir); err != nil {
+	processes := map[string]func(dir string) error{"serve": serveProcess, "fill": fillProcess, "open": openProcess}
+	if name, dir, ok := strings.Cut(os.Getenv(processEnv), " "); ok {
+		if err := processes[name](dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -44,8 +44,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveChild is a real server process on a directory; it prints its address and serves until it is killed.
-func serveChild(dir string) error {
+// serveProcess is a server on a directory. It prints its address and serves until it is killed.
+func serveProcess(dir string) error {
 	s, err := boltstore.Open(dir)
 	if err != nil {
 		return err
@@ -53,7 +53,9 @@ func serveChild(dir string) error {
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys, cfg.RefreshGrace = s, s.RefreshKeys(), time.Minute
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
+	cfg.Clients = []authserver.Client{
+		{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+	}
 	srv, err := authserver.New(cfg)
 	if err != nil {
 		return err
@@ -66,27 +68,27 @@ func serveChild(dir string) error {
 	return http.Serve(l, srv)
 }
 
-func start(t *testing.T, dir string) (*exec.Cmd, string) {
+func startServer(t *testing.T, dir string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=serve "+dir)
+	cmd.Env = append(os.Environ(), processEnv+"=serve "+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // in case the test has ended early
+		_ = cmd.Process.Kill() // if the test has ended early
 		_ = cmd.Wait()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err, "the database has to open every time")
+	require.NoError(t, err, "the database opens after every kill")
 	return cmd, strings.TrimSpace(line)
 }
 
-// TestKilledServerLosesNoSession kills a real server process at random moments while clients refresh throughout. Each client keeps the
-// token that it saved last and tries again with it, as a real one does; in the end each session is there once, at the generation
-// that its client has. The default is a short run; -kills 200 is the long one.
-func TestKilledServerLosesNoSession(t *testing.T) {
+// TestKilledServerLosesNoSession kills a real server process at random moments while clients refresh throughout. Each
+// client keeps the token that it saved last and tries again with it, as a real one does; in the end each session is
+// there once, at the generation that its client has. The default is a short run; -kills 200 is the long one.
+func TestKilledServerLosesNoGrant(t *testing.T) {
 	const clients = 4
 	dir := t.TempDir()
 	s, err := boltstore.Open(dir)
@@ -94,20 +96,20 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 	srv := newServer(t, s, nil)
 	tokens := make([]string, clients)
 	for i := range tokens {
-		tokens[i] = signIn(t, srv, "user")
+		tokens[i] = issueRefreshToken(t, srv, "user")
 	}
 	require.NoError(t, s.Close())
 
 	var mu sync.Mutex // guards address
-	cmd, address := start(t, dir)
+	cmd, address := startServer(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	counts := make([]int, clients)
-	through := make(chan int, 1000) // who got a new token; what does not fit need not be told
+	refreshed := make(chan int, 1000) // clients that got a new token; what does not fit is dropped
 	failed := make(chan struct{}, clients)
-	next := func() int {
+	nextRefresh := func() int {
 		select {
-		case i := <-through:
+		case i := <-refreshed:
 			return i
 		case <-failed:
 			cancel()
@@ -129,7 +131,7 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 					return
 				}
 				if err != nil {
-					continue // killed, or not up yet: the same token again
+					continue // killed, or not serving yet: retry with the same token
 				}
 				if next == tokens[i] {
 					t.Errorf("client %d got its own token back", i)
@@ -139,33 +141,33 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 				tokens[i] = next
 				counts[i]++
 				select {
-				case through <- i:
+				case refreshed <- i:
 				default:
 				}
 			}
 		})
 	}
 	for kill := range *kills {
-		if kill%2 == 0 { // this server is to be killed at work, however slow the machine is, the next one perhaps before
-			for len(through) > 0 {
-				<-through
+		if kill%2 == 0 { // kill this server while it works, however slow the machine is; the next one perhaps earlier
+			for len(refreshed) > 0 {
+				<-refreshed
 			}
-			next()
+			nextRefresh()
 		}
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // a random moment, not a wait for something
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		restarted, a := start(t, dir)
+		restarted, a := startServer(t, dir)
 		mu.Lock()
 		cmd, address = restarted, a
 		mu.Unlock()
 	}
 	for seen := map[int]bool{}; len(seen) < clients; {
-		seen[next()] = true
+		seen[nextRefresh()] = true
 	}
 	cancel()
 	wg.Wait()
-	for i := range tokens { // a last one each, so that a token whose answer was lost is behind us
+	for i := range tokens { // after this refresh no answer is outstanding
 		next, err := post(address, tokens[i])
 		require.NoError(t, err, "client %d", i)
 		tokens[i] = next
@@ -176,7 +178,7 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 	s = open(t, dir)
 	list, err := s.Grants(t.Context(), authserver.Selector{Subject: "user"}, time.Now(), 0)
 	require.NoError(t, err)
-	assert.Len(t, list, clients, "no session lost, none doubled")
+	assert.Len(t, list, clients, "no grant lost, none duplicated")
 	final := newServer(t, s, nil)
 	for _, token := range tokens {
 		status, a := refresh(t, final, token)
@@ -190,9 +192,9 @@ func TestKilledServerLosesNoSession(t *testing.T) {
 	t.Logf("%d kills, refreshes of each client: %v", *kills, counts)
 }
 
-var errLost = errors.New("the session was lost")
+var errLost = errors.New("the grant was lost")
 
-// post refreshes over the network. An error means that the client learned nothing.
+// post refreshes over the network. Unless the error is errLost, the outcome is unknown.
 func post(address, token string) (string, error) {
 	res, err := http.Post(address+"/token", "application/x-www-form-urlencoded", strings.NewReader(refreshBody(token)))
 	if err != nil {
@@ -212,8 +214,9 @@ func post(address, token string) (string, error) {
 	return a.RefreshToken, nil
 }
 
-// fillChild writes rows until the file system has no room for more, and checks that what was acknowledged is there.
-func fillChild(dir string) error {
+// fillProcess creates grants until the file may not grow any more, and checks that each one that was acknowledged
+// exists.
+func fillProcess(dir string) error {
 	s, err := boltstore.Open(dir)
 	if err != nil {
 		return err
@@ -237,29 +240,29 @@ func fillChild(dir string) error {
 	fmt.Fprintln(os.Stderr, "the error:", err)
 	for i := range written {
 		if _, err := s.Grant(ctx, fmt.Sprint("row ", i)); err != nil {
-			return fmt.Errorf("row %d was acknowledged and is gone: %w", i, err)
+			return fmt.Errorf("row %d was acknowledged and is missing: %w", i, err)
 		}
 	}
 	fmt.Println(written)
 	return s.Close()
 }
 
-func TestFullDiskLosesNothing(t *testing.T) {
+func TestFullDiskLosesNoGrant(t *testing.T) {
 	dir := t.TempDir()
-	out, err := child(t, "fill", dir).Output()
+	out, err := command(t, "fill", dir).Output()
 	require.NoError(t, err)
 	var written int
 	_, err = fmt.Sscan(string(out), &written)
 	require.NoError(t, err)
 	require.NotZero(t, written)
-	s := open(t, dir) // with room again
+	s := open(t, dir) // without the limit
 	list, err := s.Grants(t.Context(), authserver.Selector{ClientID: "c"}, grant("").CreatedAt, 0)
 	require.NoError(t, err)
 	assert.Len(t, list, written)
 	assert.NoError(t, s.Create(t.Context(), grant("one more")))
 }
 
-func openChild(dir string) error {
+func openProcess(dir string) error {
 	if err := dropPrivileges(); err != nil {
 		return err
 	}
@@ -273,20 +276,20 @@ func openChild(dir string) error {
 
 func TestReadOnlyDirectory(t *testing.T) {
 	above := t.TempDir()
-	for _, path := range []string{filepath.Dir(above), above} { // so that the child can get there
+	for _, path := range []string{filepath.Dir(above), above} { // so that another user can reach it
 		require.NoError(t, os.Chmod(path, 0o755))
 	}
 	dir := filepath.Join(above, "data")
 	require.NoError(t, os.Mkdir(dir, 0o555))
-	out, err := child(t, "open", dir).Output()
+	out, err := command(t, "open", dir).Output()
 	require.NoError(t, err)
 	assert.Contains(t, string(out), "permission denied")
 	assert.Contains(t, string(out), filepath.Join(dir, "refresh.keys"))
 }
 
-func child(t *testing.T, name, dir string) *exec.Cmd {
+func command(t *testing.T, name, dir string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+name+" "+dir)
+	cmd.Env = append(os.Environ(), processEnv+"="+name+" "+dir)
 	cmd.Stderr = os.Stderr
 	return cmd
 }

@@ -20,7 +20,7 @@ import (
 
 const issuer = "http://127.0.0.1:5000"
 
-// newServer is a server over a store, with one public client that gets its sessions from IssueTokens.
+// newServer returns a server over a store, with one public client whose grants come from IssueTokens.
 func newServer(t testing.TB, s *boltstore.Store, now func() time.Time) *authserver.Server {
 	t.Helper()
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: s, Now: now})
@@ -28,13 +28,15 @@ func newServer(t testing.TB, s *boltstore.Store, now func() time.Time) *authserv
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys, cfg.Keys, cfg.Now = s, s.RefreshKeys(), keys, now
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
+	cfg.Clients = []authserver.Client{
+		{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+	}
 	srv, err := authserver.New(cfg)
 	require.NoError(t, err)
 	return srv
 }
 
-func signIn(t testing.TB, srv *authserver.Server, subject string) string {
+func issueRefreshToken(t testing.TB, srv *authserver.Server, subject string) string {
 	t.Helper()
 	tokens, err := srv.IssueTokens(t.Context(), authserver.IssueRequest{ClientID: "app", Subject: subject})
 	require.NoError(t, err)
@@ -60,7 +62,7 @@ func refresh(t testing.TB, srv http.Handler, token string) (int, answer) {
 	return rec.Code, a
 }
 
-func TestThousandConcurrentSubmissions(t *testing.T) {
+func TestConcurrentRefreshesRotateOnce(t *testing.T) {
 	var mu sync.Mutex
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time {
@@ -70,7 +72,7 @@ func TestThousandConcurrentSubmissions(t *testing.T) {
 	}
 	s := open(t, t.TempDir())
 	srv := newServer(t, s, now)
-	token := signIn(t, srv, "alice")
+	token := issueRefreshToken(t, srv, "alice")
 	const n = 1000
 	var wg sync.WaitGroup
 	codes, answers := make([]int, n), make([]answer, n)
@@ -98,15 +100,15 @@ func TestThousandConcurrentSubmissions(t *testing.T) {
 	assert.Equal(t, "invalid_grant", a.Error)
 	for successor := range successors {
 		status, _ = refresh(t, srv, successor)
-		assert.Equal(t, http.StatusBadRequest, status, "the one after the grace ended the family")
+		assert.Equal(t, http.StatusBadRequest, status, "the refresh after the grace revoked the grant")
 	}
 }
 
-func TestSessionsOutliveTheProcess(t *testing.T) {
+func TestGrantsSurviveRestart(t *testing.T) {
 	dir := t.TempDir()
 	s, err := boltstore.Open(dir)
 	require.NoError(t, err)
-	token := signIn(t, newServer(t, s, nil), "alice")
+	token := issueRefreshToken(t, newServer(t, s, nil), "alice")
 	require.NoError(t, s.Close())
 	status, a := refresh(t, newServer(t, open(t, dir), nil), token)
 	assert.Equal(t, http.StatusOK, status, a.Error)

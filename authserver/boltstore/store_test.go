@@ -33,11 +33,11 @@ func TestStore(t *testing.T) {
 
 func grant(id string) authserver.Grant {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	return authserver.Grant{ID: id, Salt: []byte("0123456789abcdef"), ClientID: "c", Subject: "s", Refresh: true, CreatedAt: now,
-		ExpiresAt: now.Add(time.Hour), IdleExpiresAt: now.Add(time.Hour), Generation: 1}
+	return authserver.Grant{ID: id, Salt: []byte("0123456789abcdef"), ClientID: "c", Subject: "s", Refresh: true,
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour), IdleExpiresAt: now.Add(time.Hour), Generation: 1}
 }
 
-func TestEverythingIsThereAfterReopening(t *testing.T) {
+func TestReopeningKeepsEverything(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	s, err := boltstore.Open(dir)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestKeyStore(t *testing.T) {
 	storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore { return open(t, t.TempDir()) })
 }
 
-func TestRotatorKeepsItsKeys(t *testing.T) {
+func TestRotatorKeepsKeysAcrossRestart(t *testing.T) {
 	dir := t.TempDir()
 	kid := func() string {
 		s, err := boltstore.Open(dir)
@@ -93,27 +93,27 @@ func TestRotatorKeepsItsKeys(t *testing.T) {
 	assert.Equal(t, kid(), kid())
 }
 
-func TestSigningKeysCanBeSealed(t *testing.T) {
-	// file signs with keys in the store and returns the database's file.
-	file := func(around func(jwks.KeyStore) jwks.KeyStore) string {
+func TestSealedSigningKeysAreNotInTheFile(t *testing.T) {
+	// databaseOf stores signing keys and returns the bytes of the database file.
+	databaseOf := func(wrap func(jwks.KeyStore) jwks.KeyStore) string {
 		dir := t.TempDir()
-		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: around(open(t, dir))})
+		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: wrap(open(t, dir))})
 		require.NoError(t, err)
 		require.NoError(t, r.Ready(t.Context()))
 		raw, err := os.ReadFile(filepath.Join(dir, "bearergate.db"))
 		require.NoError(t, err)
 		return string(raw)
 	}
-	const name = `"pkcs8"` // of the private keys
-	assert.True(t, strings.Contains(file(func(s jwks.KeyStore) jwks.KeyStore { return s }), name))
-	assert.False(t, strings.Contains(file(func(s jwks.KeyStore) jwks.KeyStore {
+	const member = `"pkcs8"` // holds a private key
+	assert.True(t, strings.Contains(databaseOf(func(s jwks.KeyStore) jwks.KeyStore { return s }), member))
+	assert.False(t, strings.Contains(databaseOf(func(s jwks.KeyStore) jwks.KeyStore {
 		sealed, err := jwks.NewSealedKeyStore(s, make([]byte, 32))
 		require.NoError(t, err)
 		return sealed
-	}), name))
+	}), member))
 }
 
-func TestOpenTwice(t *testing.T) {
+func TestDirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
 	_, err := boltstore.Open(dir)
@@ -121,59 +121,7 @@ func TestOpenTwice(t *testing.T) {
 	assert.ErrorContains(t, err, dir)
 }
 
-func TestDamagedFilesAreRefusedAndLeftAlone(t *testing.T) {
-	db := func(dir string) string { return filepath.Join(dir, "bearergate.db") }
-	keys := func(dir string) string { return filepath.Join(dir, "refresh.keys") }
-	edit := func(path func(string) string, f func([]byte) []byte) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			data, err := os.ReadFile(path(dir))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(path(dir), f(data), 0o600))
-		}
-	}
-	for _, row := range []struct {
-		name   string
-		damage func(*testing.T, string)
-		want   error
-	}{
-		{"the database is empty text", edit(db, func([]byte) []byte { return []byte("not a database") }), boltstore.ErrDamaged},
-		{"the database is all zero", edit(db, func(b []byte) []byte { return make([]byte, len(b)) }), boltstore.ErrDamaged},
-		{"both meta pages are overwritten", edit(db, func(b []byte) []byte { copy(b[16:8192], make([]byte, 8192-16)); return b }), boltstore.ErrDamaged},
-		{"the database is cut off", edit(db, func(b []byte) []byte { return b[:3*4096] }), boltstore.ErrDamaged},
-		{"pages are overwritten", edit(db, func(b []byte) []byte {
-			for i := 2 * 4096; i < len(b); i++ {
-				b[i] = 0xAA
-			}
-			return b
-		}), boltstore.ErrDamaged},
-		{"one bit of a row is flipped", edit(db, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"gen":1`), []byte(`"gen":3`)) }), boltstore.ErrDamaged},
-		{"the key file is empty", edit(keys, func([]byte) []byte { return nil }), boltstore.ErrDamaged},
-		{"the key file is not base64", edit(keys, func([]byte) []byte { return []byte("secret\n") }), boltstore.ErrDamaged},
-		{"a key is short", edit(keys, func([]byte) []byte { return []byte("AAAA\n") }), boltstore.ErrDamaged},
-		{"the key file is gone", func(t *testing.T, dir string) { require.NoError(t, os.Remove(keys(dir))) }, os.ErrNotExist},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			dir := t.TempDir()
-			s, err := boltstore.Open(dir)
-			require.NoError(t, err)
-			for _, id := range []string{"a", "b", "c"} {
-				require.NoError(t, s.Create(t.Context(), grant(id)))
-			}
-			require.NoError(t, s.Close())
-			row.damage(t, dir)
-			before, err := os.ReadFile(db(dir))
-			require.NoError(t, err)
-			_, err = boltstore.Open(dir)
-			require.ErrorIs(t, err, row.want)
-			assert.ErrorContains(t, err, dir, "it says which file")
-			after, err := os.ReadFile(db(dir))
-			require.NoError(t, err)
-			assert.True(t, bytes.Equal(before, after), "nothing is written to it")
-		})
-	}
-}
-
-func TestKeyFileThatOthersCanReadIsRefused(t *testing.T) {
+func TestReadableKeyFileIsRejected(t *testing.T) {
 	dir := t.TempDir()
 	s, err := boltstore.Open(dir)
 	require.NoError(t, err)
@@ -183,7 +131,7 @@ func TestKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "0600")
 }
 
-func TestSeveralRefreshKeys(t *testing.T) {
+func TestAddedRefreshKeySignsFirst(t *testing.T) {
 	dir := t.TempDir()
 	s, err := boltstore.Open(dir)
 	require.NoError(t, err)
@@ -198,7 +146,7 @@ func TestSeveralRefreshKeys(t *testing.T) {
 	assert.Equal(t, old, keys[1])
 }
 
-func TestDirectoryThatCantBeUsed(t *testing.T) {
+func TestPathThatIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := boltstore.Open(file)
@@ -208,7 +156,6 @@ func TestDirectoryThatCantBeUsed(t *testing.T) {
 	assert.False(t, errors.Is(err, boltstore.ErrDamaged))
 }
 
-// TestPrintingShowsNoKey: whatever the verb.
 func TestPrintingShowsNoKey(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "data"))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {

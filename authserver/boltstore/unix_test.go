@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// limitFileSize stands for a full disk: writes beyond it fail.
+// limitFileSize simulates a full disk: writes beyond the limit fail.
 func limitFileSize(bytes uint64) error {
 	limit := syscall.Rlimit{}
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
@@ -18,7 +18,7 @@ func limitFileSize(bytes uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
 }
 
-// dropPrivileges makes this process nobody's if it is root's, which may write everywhere.
+// dropPrivileges turns a process of root, which may write everywhere, into one of nobody.
 func dropPrivileges() error {
 	if os.Geteuid() != 0 {
 		return nil
