@@ -1,0 +1,123 @@
+package strictjson
+
+import "unicode/utf8"
+
+// Object reads text as exactly one JSON object and calls member for each of its members, in their order; name is
+// unescaped. It returns [ErrSyntax], or the first error of member as it is. Members are passed on as they are read: what
+// member did with them counts only when Object returns nil.
+func Object(text string, member func(name string, value Value) error) error {
+	if !utf8.ValidString(text) {
+		return ErrSyntax
+	}
+	s := scanner{text: text}
+	s.space()
+	if s.peek() != '{' {
+		return ErrSyntax
+	}
+	if err := s.object(1, member); err != nil {
+		return err
+	}
+	s.space()
+	if s.pos != len(text) {
+		return ErrSyntax
+	}
+	return nil
+}
+
+// object reads the object that begins here. member may be nil.
+func (s *scanner) object(depth int, member func(string, Value) error) error {
+	if depth > maxDepth {
+		return ErrSyntax
+	}
+	s.pos++ // {
+	s.space()
+	if s.peek() == '}' {
+		s.pos++
+		return nil
+	}
+	var names nameSet
+	for {
+		name, err := s.name()
+		if err != nil {
+			return err
+		}
+		if !names.add(name) {
+			return ErrSyntax
+		}
+		value, err := s.value(depth)
+		if err != nil {
+			return err
+		}
+		if member != nil {
+			if err := member(name, value); err != nil {
+				return err
+			}
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.pos++
+			s.space()
+		case '}':
+			s.pos++
+			return nil
+		default:
+			return ErrSyntax
+		}
+	}
+}
+
+// name reads a member's name, unescaped, and the colon.
+func (s *scanner) name() (string, error) {
+	if s.peek() != '"' {
+		return "", ErrSyntax
+	}
+	start := s.pos
+	escaped, err := s.string()
+	if err != nil {
+		return "", err
+	}
+	name, _ := Value{text: s.text[start:s.pos], escaped: escaped}.Text()
+	s.space()
+	if s.peek() != ':' {
+		return "", ErrSyntax
+	}
+	s.pos++
+	s.space()
+	return name, nil
+}
+
+// maxListed names of one object are compared one by one; beyond that, a map keeps the cost linear.
+const maxListed = 16
+
+// A nameSet holds the names of one object's members.
+type nameSet struct {
+	list  [maxListed]string
+	n     int
+	index map[string]struct{}
+}
+
+// add reports false when the set has name already.
+func (s *nameSet) add(name string) bool {
+	if s.index != nil {
+		_, found := s.index[name]
+		s.index[name] = struct{}{}
+		return !found
+	}
+	for _, known := range s.list[:s.n] {
+		if known == name {
+			return false
+		}
+	}
+	if s.n < maxListed {
+		s.list[s.n] = name
+		s.n++
+		return true
+	}
+	s.index = make(map[string]struct{}, 4*maxListed)
+	for _, known := range s.list {
+		s.index[known] = struct{}{}
+	}
+	s.index[name] = struct{}{}
+	return true
+}
