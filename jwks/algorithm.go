@@ -2,9 +2,16 @@ package jwks
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"errors"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // algorithm is how a JWS is signed and verified.
@@ -45,7 +52,26 @@ func (a *algorithm) options() crypto.SignerOpts {
 	return a.hash
 }
 
-// appendHash appends to dst what is signed: the hash of input. It is not for EdDSA, which signs input itself.
+// verify reports whether signature, of the length that k's signatures have, is k's signature of input.
+func (a *algorithm) verify(k *Key, input, signature []byte) bool {
+	var room [sha512.Size]byte
+	switch public := k.public.(type) {
+	case *rsa.PublicKey:
+		hash := a.appendHash(room[:0], input)
+		if a.pss != nil {
+			return rsa.VerifyPSS(public, a.hash, hash, signature, a.pss) == nil
+		}
+		return rsa.VerifyPKCS1v15(public, a.hash, hash, signature) == nil
+	case *ecdsa.PublicKey:
+		der, err := marshalECDSA(signature)
+		return err == nil && ecdsa.VerifyASN1(public, a.appendHash(room[:0], input), der)
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, input, signature)
+	}
+	return false
+}
+
+// appendHash appends the hash of input to dst. It is not for EdDSA, which signs input itself.
 func (a *algorithm) appendHash(dst, input []byte) []byte {
 	switch a.hash {
 	case crypto.SHA384:
@@ -58,4 +84,36 @@ func (a *algorithm) appendHash(dst, input []byte) []byte {
 		sum := sha256.Sum256(input)
 		return append(dst, sum[:]...)
 	}
+}
+
+// A JWS holds an ECDSA signature as two numbers side by side, both as long as the curve's order (RFC 7518, Section 3.4).
+// The crypto packages take and return ASN.1: SEQUENCE { r INTEGER, s INTEGER }, in DER.
+
+var errNoECDSA = errors.New("the signer returned no ECDSA signature of this curve")
+
+// parseECDSA turns ASN.1 into two numbers of size bytes each. It takes the one DER spelling of a signature and no other.
+func parseECDSA(der []byte, size int) ([]byte, error) {
+	var numbers cryptobyte.String
+	var r, s []byte
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&numbers, asn1.SEQUENCE) || !input.Empty() ||
+		!numbers.ReadASN1Integer(&r) || !numbers.ReadASN1Integer(&s) || !numbers.Empty() ||
+		r[0] == 0 || s[0] == 0 || len(r) > size || len(s) > size { // r and s have no leading zeros, unless they are zero
+		return nil, errNoECDSA
+	}
+	signature := make([]byte, 2*size)
+	copy(signature[size-len(r):], r)
+	copy(signature[2*size-len(s):], s)
+	return signature, nil
+}
+
+// marshalECDSA turns two numbers side by side into ASN.1.
+func marshalECDSA(signature []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		half := len(signature) / 2
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[:half]))
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[half:]))
+	})
+	return b.Bytes()
 }

@@ -13,29 +13,32 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// rediscoverAfter is how long a discovered address is good for. A failure to fetch the key set ends it earlier.
-const rediscoverAfter = 24 * time.Hour
+const (
+	// rediscoverAfter is how long a discovered address is used. A failure to fetch the key set ends that earlier.
+	rediscoverAfter = 24 * time.Hour
 
-// rediscoverSoonest is how long after one reading of the document an unknown kid may cause the next.
-const rediscoverSoonest = 15 * time.Minute
+	// rediscoverSoonest is how long after one reading of the document an unknown kid may cause the next.
+	rediscoverSoonest = 15 * time.Minute
 
-// rediscoverTimeout bounds the asking for an address that is known already. Most of fetchTimeout is left for the key set:
-// a document that hangs must not keep it from being fetched.
-const rediscoverTimeout = 2 * time.Second
+	// rediscoverTimeout bounds the discovery of an address that is known already. The rest of fetchTimeout is left for the
+	// key set: a document that hangs must not keep it from being fetched.
+	rediscoverTimeout = 2 * time.Second
+)
 
-// discover finds the key set's address, if it is not known or has to be asked for again. An address that is known stays
-// in use when the asking fails or takes too long: an outage of the document must not become one of the keys.
+// discover finds the key set's address, if it is not known or may have changed. A known address stays in use when discovery
+// fails or takes too long: an outage of the document must not become one of the keys.
 func (f *fetcher) discover(ctx context.Context) error {
 	known := f.keysURL != ""
 	if f.cfg.URL != "" || known && !f.rediscover && time.Since(f.discoveredAt) < rediscoverAfter {
 		return nil
 	}
-	asking, cancel := ctx, context.CancelFunc(func() {})
+	timeout := fetchTimeout
 	if known {
-		asking, cancel = context.WithTimeout(ctx, rediscoverTimeout)
+		timeout = rediscoverTimeout
 	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, err := f.findKeySet(asking)
+	found, err := f.findKeySet(bounded)
 	if err != nil {
 		if known && ctx.Err() == nil {
 			f.discoveredAt = time.Now()
@@ -50,19 +53,19 @@ func (f *fetcher) discover(ctx context.Context) error {
 	return nil
 }
 
-// missedKid notes that a fetch has not brought a kid that was looked for: perhaps the key set has moved, and the old address
-// still answers. The next fetch then asks for the address again, but made-up kids must not make that happen often.
-func (f *fetcher) missedKid() {
+// kidNotFound is called when a fetch has not brought a kid that was looked for: perhaps the key set has moved, and the old
+// address still answers. The next fetch then discovers the address again, but made-up kids must not cause that often.
+func (f *fetcher) kidNotFound() {
 	f.rediscover = f.rediscover || time.Since(f.discoveredAt) >= rediscoverSoonest
 }
 
-// findKeySet asks one address after the other, the one that answered last time first.
+// findKeySet tries one discovery address after the other, the one that answered last time first.
 func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
 	addresses := discoveryURLs(f.cfg.Issuer)
 	var problem error
 	for i := range addresses {
 		n := (f.form + i) % len(addresses)
-		found, next, err := f.askForKeySet(ctx, addresses[n])
+		found, next, err := f.readMetadata(ctx, addresses[n])
 		if err == nil {
 			f.form = n
 			return found, nil
@@ -71,7 +74,7 @@ func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
 		if !next {
 			return "", err
 		}
-		// A document that is there but wrong says more than one that is not there.
+		// A document that is wrong explains more than one that is missing.
 		if problem == nil || errors.Is(problem, errNoDocument) && !errors.Is(err, errNoDocument) {
 			problem = err
 		}
@@ -81,9 +84,9 @@ func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
 
 var errNoDocument = errors.New("no metadata document")
 
-// askForKeySet reads one metadata document; next says whether another address may have a better one. A server that cannot
-// be reached or is failing is not asked for the other documents as well.
-func (f *fetcher) askForKeySet(ctx context.Context, address string) (found string, next bool, err error) {
+// readMetadata reads one metadata document; next tells whether another address may have a better one. A server that can't
+// be reached, or fails, is not asked for the other documents as well.
+func (f *fetcher) readMetadata(ctx context.Context, address string) (found string, next bool, err error) {
 	res, err := f.client.Get(ctx, address, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return "", false, err
@@ -98,8 +101,8 @@ func (f *fetcher) askForKeySet(ctx context.Context, address string) (found strin
 	return found, true, err
 }
 
-// discoveryURLs lists where an issuer's metadata may be: where OpenID Connect Discovery 1.0, section 4, appends it, where
-// RFC 8414, section 3, inserts it, and the two other combinations, which are in use for issuers with a path.
+// discoveryURLs returns where an issuer's metadata may be: where OpenID Connect Discovery 1.0, Section 4, appends it, where
+// RFC 8414, Section 3, inserts it, and the two other combinations, which are in use for issuers with a path.
 func discoveryURLs(issuer string) []string {
 	const oidc, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 	issuer = strings.TrimSuffix(issuer, "/")
@@ -112,14 +115,14 @@ func discoveryURLs(issuer string) []string {
 	return []string{issuer + oidc, origin + oauth + "/" + path, origin + oidc + "/" + path, issuer + oauth}
 }
 
-// parseDiscovery takes jwks_uri from a metadata document of exactly this issuer. If the document could speak for another
-// issuer, that one could sign for this (RFC 8414, section 3.3).
+// parseDiscovery returns jwks_uri from a metadata document of exactly this issuer. A document that spoke for another issuer
+// would let that one sign for this (RFC 8414, Section 3.3).
 func parseDiscovery(document []byte, issuer string, insecure bool) (string, error) {
 	object, err := parseObject(document)
 	if err != nil {
 		return "", err
 	}
-	named, err := text(object, "issuer")
+	named, err := stringMember(object, "issuer")
 	if err != nil || named == "" {
 		return "", errors.New("the document names no issuer")
 	}
@@ -133,7 +136,7 @@ func parseDiscovery(document []byte, issuer string, insecure bool) (string, erro
 }
 
 func parseKeySetURL(object map[string]json.RawMessage, issuer string, insecure bool) (string, error) {
-	address, err := text(object, "jwks_uri")
+	address, err := stringMember(object, "jwks_uri")
 	if err != nil || address == "" {
 		return "", errors.New("the document has no jwks_uri")
 	}

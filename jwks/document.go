@@ -12,20 +12,20 @@ import (
 
 const (
 	// The largest real key sets have some dozens of keys. The bounds keep a broken or hostile document from costing
-	// memory (reasons) or time (a token that is tried with every key of one kid).
+	// memory, or time: a token is tried with every key of its kid.
 	maxKeys       = 1000
 	maxKeysPerKID = 8
 	maxReasons    = 8
 )
 
-// Skipped is a key that a document holds and that is not used.
+// Skipped is a key in a document that can't be used.
 type Skipped struct {
 	ID     string // its kid, as far as it could be read; cut after 64 bytes
 	Reason string // why, in words: `unsupported kty "AKP"`, `use "enc", not "sig"`, …
 }
 
-// parseDocument reads an RFC 7517 key set. A key that cannot be used is skipped alone (RFC 7517, section 5). Not one
-// usable key is an error: it is what an issuer's outage looks like, and nothing can be verified with it anyhow.
+// parseDocument reads a key set. A key that can't be used is skipped alone (RFC 7517, Section 5). A set without one usable key
+// is an error: that is what an issuer's outage looks like, and it verifies nothing anyhow.
 func parseDocument(document []byte) ([]*Key, []Skipped, error) {
 	object, err := parseObject(document)
 	if err != nil {
@@ -79,8 +79,8 @@ func noUsableKey(skipped []Skipped) error {
 	return fmt.Errorf("no usable key: %d skipped, the first (kid %q): %s", len(skipped), skipped[0].ID, skipped[0].Reason)
 }
 
-// withReasons adds to an error of parseDocument why the other keys were skipped: all of them, as key sets are small, unless
-// the document means harm.
+// withReasons adds to an error of parseDocument why the keys after the first were skipped. Key sets are small, but a hostile
+// document may not be, so there are at most maxReasons.
 func withReasons(err error, skipped []Skipped) error {
 	for i, s := range skipped {
 		if i == maxReasons {
@@ -105,7 +105,7 @@ func parseObject(document []byte) (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// formatDocument writes the key set that publishes keys.
+// formatDocument returns the key set document that publishes keys.
 func formatDocument(keys []*Key) ([]byte, error) {
 	set := struct {
 		Keys []publicJWK `json:"keys"`

@@ -22,15 +22,15 @@ type fetcher struct {
 	cfg    RemoteConfig
 	client *fetch.Client
 
-	keysURL      string
+	keysURL      string // empty until it is known
 	discoveredAt time.Time
 	rediscover   bool // the key set could not be fetched, or lacks a kid: perhaps it has moved
-	form         int  // which of the discovery addresses answered last time
+	form         int  // index of the discovery address that answered last time
 
 	etag, lastModified string
 }
 
-// fetched is what a fetch brought.
+// fetched is the result of a fetch.
 type fetched struct {
 	url         string
 	keys        []*Key
@@ -51,8 +51,8 @@ func newFetcher(cfg RemoteConfig) *fetcher {
 	})}
 }
 
-// fetch brings the key set, and first finds out where it is if that is not known. conditional allows the answer "not
-// modified". fetched.url is set also when it fails.
+// fetch gets the key set, after discovering where it is if that is not known. conditional allows the answer "not modified".
+// fetched.url is set also on failure.
 func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) {
 	began := time.Now()
 	if err := f.discover(ctx); err != nil {
@@ -60,7 +60,7 @@ func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) 
 	}
 	res, err := f.fetchKeys(ctx, conditional)
 	res.url = f.keysURL
-	// Not if it was discovered just now: with a slow issuer the time that it took is what is missing for the key set.
+	// Not if it was discovered just now: with a slow issuer, the key set would lack the time that discovery takes.
 	f.rediscover = err != nil && f.discoveredAt.Before(began)
 	if err != nil {
 		return res, fmt.Errorf("key set %s: %w", weburl.Redact(f.keysURL), err)
@@ -78,13 +78,12 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 			header.Set("If-Modified-Since", f.lastModified)
 		}
 	}
-	asked := len(header) > 1
 	res, err := f.client.Get(ctx, f.keysURL, header)
 	if err != nil {
 		return fetched{}, err
 	}
 	out := fetched{maxAge: maxAge(res.Header, f.cfg.MaxAge)}
-	if res.Status == http.StatusNotModified && asked {
+	if res.Status == http.StatusNotModified && len(header) > 1 {
 		out.notModified = true
 		return out, nil
 	}
@@ -94,23 +93,23 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 	if out.keys, out.skipped, err = parseDocument(res.Body); err != nil {
 		return fetched{skipped: out.skipped}, withReasons(err, out.skipped)
 	}
-	f.etag, f.lastModified = validator(res.Header, "ETag"), validator(res.Header, "Last-Modified")
+	f.etag, f.lastModified = cacheValidator(res.Header, "ETag"), cacheValidator(res.Header, "Last-Modified")
 	return out, nil
 }
 
-// maxAge is how long an answer says it is good for (RFC 9111, section 5.2), otherwise if it says nothing.
+// maxAge returns how long an answer stays fresh (RFC 9111, Section 4.2.1), or otherwise if its header does not say.
 func maxAge(h http.Header, otherwise time.Duration) time.Duration {
-	age, said := time.Duration(0), false
+	age, given := time.Duration(0), false
 	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch strings.ToLower(name) {
 		case "no-store", "no-cache":
 			return 0
 		case "max-age":
-			age, said = seconds(strings.Trim(value, `"`)), true
+			age, given = seconds(strings.Trim(value, `"`)), true
 		}
 	}
-	if said {
+	if given {
 		return max(age-seconds(h.Get("Age")), 0)
 	}
 	if expires, err := http.ParseTime(h.Get("Expires")); err == nil {
@@ -129,8 +128,8 @@ func seconds(s string) time.Duration {
 	return time.Duration(min(n, 10*365*24*3600)) * time.Second
 }
 
-// validator is a header to send back with the next request, unless it is absurdly long.
-func validator(h http.Header, name string) string {
+// cacheValidator returns a field to send back with the next request, unless it is absurdly long.
+func cacheValidator(h http.Header, name string) string {
 	if v := h.Get(name); len(v) <= 1024 {
 		return v
 	}

@@ -12,27 +12,25 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// maxText is how much of a foreign text an error repeats, in bytes.
-const maxText = 64
-
-// privateMembers are the members of RFC 7518, sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and of the AKP keys that hold
-// a secret. A published secret is nobody's secret: whoever read the document can sign with it.
+// privateMembers are the members that hold a secret: those of RFC 7518, Sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and of AKP
+// keys. A key whose secret was published is useless: whoever has read the document can sign with it.
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
-// parseJWK reads one key of a document. Its error is the reason why the key is skipped; id is as far known.
+// parseJWK reads one key of a document. Its error is the reason why the key is skipped. It returns id also then, if it could
+// be read.
 //
-// The certificate members x5c, x5t, x5t#S256 and x5u are not read: no trust is taken from them here, and a broken one is
-// no reason to lose a good key. The members are looked up by their exact names, which a struct of encoding/json would
-// not do ("KTY" would do for "kty").
+// The certificate members x5c, x5t, x5t#S256 and x5u are not read: no trust comes from them here, and a broken one is
+// no reason to lose a good key. Members are looked up by their exact names; a struct of encoding/json would take "KTY" for
+// "kty".
 func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
 		return nil, "", errors.New("not a JSON object")
 	}
-	if id, err = text(m, "kid"); err != nil {
+	if id, err = stringMember(m, "kid"); err != nil {
 		return nil, "", err
 	}
-	kty, err := text(m, "kty")
+	kty, err := stringMember(m, "kty")
 	if err != nil {
 		return nil, id, err
 	}
@@ -46,14 +44,14 @@ func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 		return nil, id, fmt.Errorf("unsupported kty %q", weburl.Clip(kty, maxText))
 	}
 	for _, name := range privateMembers {
-		if !blank(m[name]) {
+		if !isEmpty(m[name]) {
 			return nil, id, fmt.Errorf("private member %q", name)
 		}
 	}
 	if err := checkUse(m); err != nil {
 		return nil, id, err
 	}
-	alg, err := text(m, "alg")
+	alg, err := stringMember(m, "alg")
 	if err != nil {
 		return nil, id, err
 	}
@@ -64,7 +62,7 @@ func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 	return k, id, err
 }
 
-// decodeKey has jwkset read the numbers, without anything private, and judges the result by the rules of NewKey.
+// decodeKey lets jwkset read the public numbers and judges the result by the rules of NewKey.
 func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) {
 	marshal := jwkset.JWKMarshal{KTY: jwkset.KTY(kty)}
 	crv := ""
@@ -72,7 +70,7 @@ func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) 
 		name string
 		into *string
 	}{{"crv", &crv}, {"n", &marshal.N}, {"e", &marshal.E}, {"x", &marshal.X}, {"y", &marshal.Y}} {
-		s, err := text(m, member.name)
+		s, err := stringMember(m, member.name)
 		if err != nil {
 			return nil, err
 		}
@@ -86,21 +84,21 @@ func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) 
 	marshal.CRV = jwkset.CRV(crv)
 	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
 	if err != nil {
-		return nil, errors.New(reason(marshal.KTY, err))
+		return nil, errors.New(decodeReason(marshal.KTY, err))
 	}
 	return newKey(id, alg, jwk.Key())
 }
 
-// checkUse wants "use" to be "sig" and "key_ops" to hold "verify", where they are present (RFC 7517, sections 4.2, 4.3).
+// checkUse wants "use" to be "sig" and "key_ops" to hold "verify", if they are there (RFC 7517, Sections 4.2 and 4.3).
 func checkUse(m map[string]json.RawMessage) error {
-	use, err := text(m, "use")
+	use, err := stringMember(m, "use")
 	if err != nil {
 		return err
 	}
 	if use != "" && use != "sig" {
 		return fmt.Errorf("use %q, not \"sig\"", weburl.Clip(use, maxText))
 	}
-	if blank(m["key_ops"]) {
+	if isEmpty(m["key_ops"]) {
 		return nil
 	}
 	var ops []string
@@ -113,8 +111,8 @@ func checkUse(m map[string]json.RawMessage) error {
 	return nil
 }
 
-// text is the string member name of m, "" if it is absent or null.
-func text(m map[string]json.RawMessage, name string) (string, error) {
+// stringMember returns the member name of m, "" if it is absent or null.
+func stringMember(m map[string]json.RawMessage, name string) (string, error) {
 	raw, ok := m[name]
 	if !ok || string(raw) == "null" {
 		return "", nil
@@ -126,8 +124,8 @@ func text(m map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// blank reports whether a member says nothing: some serializers write null, "" or [] for what is not there.
-func blank(raw json.RawMessage) bool {
+// isEmpty reports whether a member is absent or says nothing: some serializers write null, "" or [] for what is not there.
+func isEmpty(raw json.RawMessage) bool {
 	switch strings.Join(strings.Fields(string(raw)), "") {
 	case "", "null", `""`, "[]":
 		return true
@@ -135,8 +133,8 @@ func blank(raw json.RawMessage) bool {
 	return false
 }
 
-// reason says in a few words what jwkset does not like, without anything of the key.
-func reason(kty jwkset.KTY, err error) string {
+// decodeReason says in a few words what jwkset refused, without anything of the key.
+func decodeReason(kty jwkset.KTY, err error) string {
 	switch {
 	case errors.Is(err, jwkset.ErrInvalidKey) && kty == jwkset.KtyEC:
 		return "the point is not on the curve"

@@ -18,9 +18,11 @@ import (
 // Keyfunc returns a function for golang-jwt's parser that takes the keys from source. It returns the one key that fits the
 // token, or a [jwt.VerificationKeySet] if several do.
 //
-// The parser knows no context, so a Remote is asked under context.Background: it answers within 5 s. An error of the parser
-// wraps source's own, so that errors.Is tells [ErrKeyNotFound] from [ErrUnavailable]. The parser must be given its algorithms
-// by [jwt.WithValidMethods]; it does not know the name Ed25519, and takes any length of salt for PS256, PS384 and PS512.
+// The parser has no context, so source is asked under context.Background. A [Remote] answers within 5 s even so. An error
+// of the parser wraps the source's own: errors.Is tells [ErrKeyNotFound] from [ErrUnavailable].
+//
+// Give the parser its algorithms with [jwt.WithValidMethods]. It does not know the name Ed25519, and it takes any length of
+// salt for PS256, PS384 and PS512, where [Key.Verify] does not.
 func Keyfunc(source KeySource) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		kid, ok := token.Header["kid"].(string)
@@ -48,25 +50,25 @@ func Keyfunc(source KeySource) jwt.Keyfunc {
 	}
 }
 
-// FromKeyfunc returns a [KeySource] over a keyfunc and the jwkset storage beneath it, for those who run them already. Its keys
-// are judged by the rules of [NewKey] and selected by [Key.Fits]. A [Remote] needs neither.
+// FromKeyfunc returns a [KeySource] over a keyfunc that you run already, and over any jwkset storage beneath it. Its keys are
+// judged by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
 //
-// A key stays the same *Key for as long as keyfunc returns it. When keyfunc returns another one, or none, [Key.Current] of the
-// old one is false from the next Lookup of that kid on.
+// A key stays the same *Key as long as keyfunc returns it. Once keyfunc returns another key for its kid, or none,
+// [Key.Current] of the old one is false after the next Lookup of that kid.
 //
-// It fails with ErrKeyNotFound if keyfunc found no key, or none that fits, and with ErrUnavailable if the storage failed or
-// has no keys at all. What keyfunc does not tell:
+// Errors: ErrKeyNotFound if keyfunc finds no key or none that fits, ErrUnavailable if the storage fails or holds no key at
+// all, and the context's cause. There are things that keyfunc can't tell:
 //
-//   - When the issuer was last reached. Keys that could not be refreshed for days are used, and a storage that still
-//     has an old set answers ErrKeyNotFound for a new kid when the issuer is down.
-//   - The alg and use of the keys for a token without a kid. Such a token finds a key only if it is the only one in the storage
+//   - When the issuer was last reached. Keys that could not be refreshed for days stay in use. While the issuer is down, a
+//     token with a new kid fails with ErrKeyNotFound, not with ErrUnavailable.
+//   - The alg and use of the keys, for a token without a kid. Such a token finds a key only if it is the only one in the storage
 //     whose type and curve fit.
-//   - Several keys that share a kid. It returns the first.
+//   - That several keys share a kid. It returns one of them.
 //
-// The client of jwkset makes a token with an unknown kid wait for its rate limit, up to a minute by default. Set its
+// jwkset's HTTP client lets a token with an unknown kid wait for a rate limit, for up to a minute by default. Set its
 // RateLimitWaitMax.
 //
-// It is safe for concurrent use if k is.
+// The source is safe for concurrent use if k is.
 func FromKeyfunc(k keyfunc.Keyfunc) KeySource {
 	return &keyfuncSource{keyfunc: k, keys: map[string][]*Key{}}
 }
@@ -98,7 +100,7 @@ func (s *keyfuncSource) Lookup(ctx context.Context, kid, alg string) ([]*Key, er
 	case len(fitting) == 0:
 		return nil, notFound(kid)
 	case kid == "" && len(fitting) > 1:
-		return nil, fmt.Errorf("%w: the token names no kid and several keys fit alg %q", ErrKeyNotFound, alg)
+		return nil, errAmbiguous(alg)
 	}
 	return fitting, nil
 }
@@ -119,7 +121,7 @@ func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.Publ
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
 	case ruledOutByKeyfunc(err):
-		return nil, fmt.Errorf("%w: keyfunc does not want key %q for alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
+		return nil, fmt.Errorf("%w: keyfunc refuses key %q for alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
 	case errors.Is(err, jwkset.ErrKeyNotFound) && !s.empty(ctx):
 		return nil, notFound(kid)
 	default:
@@ -140,21 +142,21 @@ func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.Publ
 	}
 }
 
-// ruledOutByKeyfunc reports whether the storage had a key with this kid and keyfunc did not want it, for its alg or use.
-// Those errors wrap nothing but ErrKeyfunc; an error of the storage is joined to it.
+// ruledOutByKeyfunc reports whether the storage has a key with this kid but keyfunc refuses it for its alg or use. Such an
+// error wraps nothing but ErrKeyfunc, while an error of the storage is joined to it.
 func ruledOutByKeyfunc(err error) bool {
 	return errors.Unwrap(err) == keyfunc.ErrKeyfunc //nolint:errorlint // the whole chain is what is asked about
 }
 
-// empty reports whether the storage has no keys or can't say. A set that was never fetched looks like that: the issuer's
-// outage must not be blamed on the token.
+// empty reports whether the storage has no keys or can't be read. A set that was never fetched is empty: then the issuer's
+// outage is not the token's fault.
 func (s *keyfuncSource) empty(ctx context.Context) bool {
 	all, err := s.keyfunc.VerificationKeySet(ctx)
 	return err != nil || len(all.Keys) == 0
 }
 
-// replace remembers what keyfunc returned for kid and returns the keys among it, with the reason why another one is none.
-// A key that is the same again stays the same *Key. One that is gone is dropped.
+// replace makes Keys of what keyfunc returned for kid. A key that is the same again stays the same *Key, and one that is gone is
+// dropped. The error says why one of those that were found is unusable; the others are returned all the same.
 func (s *keyfuncSource) replace(kid string, found []crypto.PublicKey) (keys []*Key, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

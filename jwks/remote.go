@@ -13,60 +13,62 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// RemoteConfig says where an issuer's keys are and how they are kept fresh. A zero value means the default.
+// RemoteConfig says where an issuer's keys are and how they are kept fresh. The zero value of a field means its default.
 type RemoteConfig struct {
-	// Issuer is the issuer whose metadata document names the key set (OpenID Connect Discovery 1.0, section 4; RFC 8414,
-	// section 3). The document must name the same issuer, byte for byte. One of Issuer and URL is required.
+	// Issuer is the issuer whose metadata document names the key set (OpenID Connect Discovery 1.0, Section 4; RFC 8414,
+	// Section 3). The document must name the same issuer, byte for byte. One of Issuer and URL is required.
 	Issuer string
 
-	// URL is the key set's own address. With it nothing is discovered.
+	// URL is the address of the key set itself. With it, nothing is discovered, and Issuer is only a name for logs.
 	URL string
 
-	// AllowInsecureHTTP allows http on any host. Without it http is only for loopback hosts. Whoever can change
-	// an answer on its way can then have any token accepted.
+	// AllowInsecureHTTP allows http on hosts other than loopback. Anybody on the network path can then have any token
+	// accepted, by replacing the keys.
 	AllowInsecureHTTP bool
 
-	// Client lends its Transport. Its Timeout, Jar and CheckRedirect are not used: the bounds of a fetch are not
-	// negotiable. nil means a transport of our own, which heeds the proxies of the environment.
+	// Client lends its Transport. Its Timeout, Jar and CheckRedirect are not used: they would loosen the bounds of a fetch. Nil
+	// means a transport of our own, which uses the proxies of the environment.
 	Client *http.Client
 
-	// MinAge and MaxAge bound what the issuer's Cache-Control asks for, between one refresh and the next; default 1
-	// minute and 1 hour. MaxAge is also taken when the issuer asks for nothing.
+	// MinAge and MaxAge bound how long a fetched set stays fresh, whatever the issuer's Cache-Control says. The defaults are 1
+	// minute and 1 hour. Without a Cache-Control or Expires header, MaxAge holds.
 	MinAge, MaxAge time.Duration
 
-	// MaxStale is how long the last good key set serves on while it cannot be fetched; default 24 hours.
+	// MaxStale is how long the last good key set stays in use while it can't be fetched. The default is 24 hours.
 	MaxStale time.Duration
 
-	// Logger is told of changed and skipped keys and of failed fetches; nil means none.
+	// Logger gets a record for changed and skipped keys and for failed fetches. Nil means no logging.
 	Logger *slog.Logger
 
-	// OnFetch is called when a fetch starts and when it ends, by the goroutine that fetches, and when the set is given up
-	// after MaxStale: it should be quick and safe for concurrent use, and it must not call Close.
+	// OnFetch, if not nil, is called when a fetch starts and when it ends, by the goroutine that fetches, and when the set is
+	// given up after MaxStale. It should be quick, must be safe for concurrent use, and must not call Close.
 	OnFetch func(FetchEvent)
 }
 
-// Remote is the key set of one issuer, fetched when it is first asked for and kept fresh from then on.
+// Remote is the key set of one issuer. It is fetched when it is first needed and kept fresh from then on.
 //
 //   - A known key is found without a lock, without waiting and without an allocation.
-//   - The set is fetched again in the background, at about 80 % of the time that the issuer's Cache-Control gives it. No
-//     request waits for that. A failed fetch is repeated after 1 s, doubling to 1 minute, and the last good set serves on
-//     for MaxStale.
-//   - A token with an unknown kid causes one fetch, shared by all who wait for it, so that a rotation is followed by the very
-//     request that brings the new kid. These fetches come out of a budget of three and then one per 10 s: a flood of made-up
-//     kids costs the issuer no more, and a rotation in the middle of it is followed within 10 s. A kid that was looked for in
-//     vain is not looked for again for 10 s, and for 20 s after that: so much later is a key found that was asked for just
-//     before it was published.
-//   - The metadata document is read again after a day, when the key set cannot be fetched, and when a fetch has not brought a
-//     kid, the latter at most each 15 minutes and with the next fetch. It has 2 s: if that fails, the known address is used.
-//   - Only a kid that is not in the set shows that there is something new. New material under an old kid, and a new key
-//     without a kid, are followed by the refresh in the background and no sooner.
+//   - The set is refreshed in the background, when about 80 % of the time that Cache-Control gives it is over. No request
+//     waits for that. A failed fetch is retried after 1 s, doubling to 1 minute, and the last good set stays in use for
+//     MaxStale.
+//   - A token with an unknown kid causes one fetch, shared by all who wait for it. So a rotation is followed by the very
+//     request that brings the new kid.
+//   - These fetches come out of a budget: three, then one per 10 s. A flood of made-up kids costs the issuer no more, and a
+//     rotation in the middle of it is followed within 10 s.
+//   - A kid that was not found is not fetched for again for 10 s, and for 20 s after each later time. So a key requested
+//     just before publication may be found that much later.
+//   - The metadata document is read again after a day, when the key set can't be fetched, and when a fetch has not brought a
+//     kid. The latter happens with the next fetch and at most every 15 minutes. Reading it may take 2 s. If that fails, the
+//     known address stays in use.
+//   - Only a kid that is not in the set shows that there is something new. New key material under an old kid, and a new key
+//     without a kid, are found by the refresh in the background and no sooner.
 //   - A fetch belongs to no request: a caller that goes away does not stop it. A caller waits no longer than its own context
-//     and never longer than 5 s.
-//   - A fetch takes at most 5 s and 1 MiB for an answer, follows at most 3 redirects, never from https to http, and counts only
-//     with status 200, JSON and at least one usable key. Anything else keeps the old set.
-//   - Keys that the issuer no longer publishes are gone with the next fetch, and [Key.Current] says so.
+//     allows, and never longer than 5 s.
+//   - A fetch takes at most 5 s, reads at most 1 MiB of an answer, and follows at most 3 redirects, never from https to http.
+//     It succeeds only with status 200, JSON and at least one usable key. Otherwise the old set stays.
+//   - Keys that the issuer no longer publishes are gone with the next fetch, and [Key.Current] of them is false.
 //
-// It is safe for concurrent use. Until it is first used it does nothing at all; Close ends what it does.
+// It is safe for concurrent use. It does nothing until it is first used. Close ends what it does.
 type Remote struct {
 	cfg      RemoteConfig
 	fetcher  *fetcher
@@ -89,19 +91,11 @@ type Remote struct {
 	url       string
 	skipped   []Skipped
 	budget    budget
-	misses    misses
-	wanted    wanted
+	unknown   unknownKIDs
+	wanted    wantedKIDs
 }
 
-// call is one fetch that any number of requests wait for.
-type call struct {
-	cause   string
-	charged bool // it was paid from the budget for unknown kids
-	done    chan struct{}
-	err     error // set before done is closed
-}
-
-// NewRemote checks the configuration and names all of its problems at once. It does no I/O and starts no goroutine.
+// NewRemote returns a Remote, or an error that names every problem of cfg. It does no I/O and starts no goroutine.
 func NewRemote(cfg RemoteConfig) (*Remote, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -121,11 +115,11 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 		u, err := weburl.Parse(cfg.Issuer, cfg.AllowInsecureHTTP)
 		switch {
 		case cfg.URL != "":
-			// The issuer is then only a name, for logs.
+			// The issuer is only a name for logs and need not be a URL.
 		case err != nil:
 			problem("Issuer %q: %w", weburl.Redact(cfg.Issuer), err)
 		case weburl.HasQuery(u):
-			problem("Issuer %q: an issuer has no query (RFC 8414, section 2)", weburl.Redact(cfg.Issuer))
+			problem("Issuer %q: an issuer has no query (RFC 8414, Section 2)", weburl.Redact(cfg.Issuer))
 		}
 	}
 	if cfg.URL != "" {
@@ -162,9 +156,10 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 	return cfg, errors.Join(problems...)
 }
 
-// Lookup implements [KeySource]. A key that is not there may cause one fetch, as described at [Remote]. It fails with
-// ErrKeyNotFound when the issuer's set is at hand and has no such key, with ErrUnavailable when there is no set, or when the
-// issuer cannot be asked about an unknown kid, and with the context's cause when ctx ends first.
+// Lookup implements [KeySource]. A key that is not in the set may cause one fetch, as described at [Remote].
+//
+// Errors: ErrKeyNotFound if the set is at hand and has no such key, ErrUnavailable if there is no set or the issuer can't be
+// reached about an unknown kid, and the context's cause if ctx ends first.
 func (r *Remote) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if s := r.snapshot.Load(); s != nil {
 		if keys := s.find(kid, alg); keys != nil {
@@ -174,12 +169,12 @@ func (r *Remote) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if err := checkAlgorithm(alg); err != nil {
 		return nil, err
 	}
-	return r.miss(ctx, kid, alg)
+	return r.lookUpUnknown(ctx, kid, alg)
 }
 
-// Ready returns nil as soon as there are keys. If there are none it waits for one fetch, within ctx, and then says why
-// there are still none; it does not wait for the repetitions. That makes it a readiness probe, and a way to fail fast at
-// start. Its errors are those of Lookup.
+// Ready returns nil if there are keys. If there are none, it waits for one fetch, within ctx, and returns why there are still
+// none. It does not wait for retries, so it serves as a readiness probe and as a way to fail fast at start. Its errors are
+// those of Lookup.
 func (r *Remote) Ready(ctx context.Context) error {
 	if r.snapshot.Load() != nil {
 		return nil
@@ -191,8 +186,8 @@ func (r *Remote) Ready(ctx context.Context) error {
 	return r.wait(ctx, c, time.After(fetchTimeout))
 }
 
-// Close stops the fetch under way and all that is planned, and waits until nothing is left. From then on Lookup fails
-// with ErrUnavailable, and the keys are no longer current. It returns nil, also when called again.
+// Close stops the fetch under way and all that is scheduled, and waits until nothing is left. From then on, Lookup fails
+// with ErrUnavailable, and the keys are no longer current. Close always returns nil and may be called again.
 func (r *Remote) Close() error {
 	r.mu.Lock()
 	if !r.closed {
@@ -200,7 +195,7 @@ func (r *Remote) Close() error {
 		r.cancel()
 		r.stop(r.timer)
 		r.stop(r.stale)
-		r.forget()
+		r.giveUp()
 	}
 	r.mu.Unlock()
 	r.tasks.Wait()

@@ -1,7 +1,6 @@
 package jwks
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -18,16 +17,16 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// rotation is the state of a Rotator: its keys, oldest first. It never changes: a step makes a new one.
+// rotation is the state of a Rotator: its keys, oldest first. It never changes; a rotation step makes a new one.
 //
-// The times in it, and not anybody's idea of when a period began, decide what each key is at a given moment:
+// The times in it, and nothing else, decide what each key is at a given moment:
 //
 //	next     before its Activates
 //	active   from its Activates to that of its successor
 //	retired  from then on, for TokenLifetime and a margin
 //	gone     after that, and then removed
 //
-// There is always a next key, so that it was published long before it signs, however suddenly it has to.
+// There is always a next key. So it was published long before it signs, even if it has to sign suddenly.
 type rotation struct {
 	keys []*signingKey
 }
@@ -36,15 +35,12 @@ type signingKey struct {
 	public    *Key
 	signer    crypto.Signer
 	activates time.Time
-
-	// The headers of its tokens, made when it becomes part of a view.
-	accessHeader, jwtHeader string
 }
 
-// LogValue keeps a private key out of every log.
+// LogValue keeps the private key out of logs.
 func (k *signingKey) LogValue() slog.Value { return k.public.LogValue() }
 
-// String keeps a private key out of every print.
+// String keeps the private key out of prints.
 func (k *signingKey) String() string { return k.public.id }
 
 // storedRotation is a rotation as a KeyStore keeps it.
@@ -72,7 +68,7 @@ func (s *rotation) marshal() ([]byte, error) {
 	return json.MarshalIndent(stored, "", "  ")
 }
 
-// parseRotation reads a stored state. Its errors never repeat any of it.
+// parseRotation reads a stored state. Its errors repeat nothing of it but kids.
 func parseRotation(state []byte) (*rotation, error) {
 	if len(state) == 0 {
 		return &rotation{}, nil
@@ -106,7 +102,7 @@ func parseRotation(state []byte) (*rotation, error) {
 	return s, nil
 }
 
-// active is the key that signs at now, nil if there is none.
+// active returns the key that signs at now, nil if there is none.
 func (s *rotation) active(now time.Time) *signingKey {
 	for i := len(s.keys) - 1; i >= 0; i-- {
 		if !s.keys[i].activates.After(now) {
@@ -116,7 +112,7 @@ func (s *rotation) active(now time.Time) *signingKey {
 	return nil
 }
 
-// next is the key that is to sign after the active one, nil if there is none.
+// next returns the key that will sign after the active one, nil if there is none.
 func (s *rotation) next(now time.Time) *signingKey {
 	for _, k := range s.keys {
 		if k.activates.After(now) {
@@ -126,11 +122,11 @@ func (s *rotation) next(now time.Time) *signingKey {
 	return nil
 }
 
-// step returns the state as it has to be at now, which is s itself if nothing is due.
-func (r *Rotator) step(s *rotation, now time.Time) (*rotation, error) {
+// rotateOnce returns the state as it has to be at now: s itself if nothing is due.
+func (r *Rotator) rotateOnce(s *rotation, now time.Time) (*rotation, error) {
 	out := &rotation{}
 	for i, k := range s.keys {
-		if i+1 < len(s.keys) && !now.Before(s.keys[i+1].activates.Add(r.keep())) {
+		if i+1 < len(s.keys) && !now.Before(s.keys[i+1].activates.Add(r.retainRetired())) {
 			continue // gone
 		}
 		out.keys = append(out.keys, k)
@@ -144,10 +140,10 @@ func (r *Rotator) step(s *rotation, now time.Time) (*rotation, error) {
 		out.keys, changed = append(out.keys, k), true
 	}
 	if out.next(now) == nil {
-		// After a long time without work the planned moment may be near or past: the key still has to be published for
-		// long enough before it signs.
+		// After a long idle time the planned moment may be near or past. The key still has to be published for long
+		// enough before it signs.
 		at := out.keys[len(out.keys)-1].activates.Add(r.cfg.RotateEvery)
-		if soonest := now.Add(r.ahead()); at.Before(soonest) {
+		if soonest := now.Add(r.publishAhead()); at.Before(soonest) {
 			at = soonest
 		}
 		k, err := r.generate(at)
@@ -162,8 +158,8 @@ func (r *Rotator) step(s *rotation, now time.Time) (*rotation, error) {
 	return out, nil
 }
 
-// due is when step will have something to do.
-func (r *Rotator) due(s *rotation, now time.Time) time.Time {
+// nextChange returns when rotateOnce will have something to do.
+func (r *Rotator) nextChange(s *rotation, now time.Time) time.Time {
 	var at time.Time
 	sooner := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
@@ -174,14 +170,14 @@ func (r *Rotator) due(s *rotation, now time.Time) time.Time {
 		sooner(k.activates)
 	}
 	if len(s.keys) > 1 {
-		sooner(s.keys[1].activates.Add(r.keep()))
+		sooner(s.keys[1].activates.Add(r.retainRetired()))
 	}
 	return at
 }
 
-// force makes the next key active at now.
-func (r *Rotator) force(s *rotation, now time.Time) (*rotation, error) {
-	s, err := r.step(s, now)
+// rotateNow makes the next key active at now.
+func (r *Rotator) rotateNow(s *rotation, now time.Time) (*rotation, error) {
+	s, err := r.rotateOnce(s, now)
 	if err != nil {
 		return nil, err
 	}
@@ -194,27 +190,26 @@ func (r *Rotator) force(s *rotation, now time.Time) (*rotation, error) {
 		}
 		out.keys = append(out.keys, k)
 	}
-	return r.step(out, now)
+	return r.rotateOnce(out, now)
 }
 
-// ahead is how long a key is published before it signs: until every copy of the document that was made without it has run
-// out, wherever it lies, and every node has seen the state. A Remote keeps a copy for a minute at least.
-func (r *Rotator) ahead() time.Duration {
-	return min(max(2*r.cfg.MaxAge+r.reload(), 2*time.Minute), r.cfg.RotateEvery)
+// publishAhead returns how long a key is published before it signs: until every cached copy of the document without it has
+// expired, and every node has read the state. A Remote caches a copy for at least a minute.
+func (r *Rotator) publishAhead() time.Duration {
+	return min(max(2*r.cfg.MaxAge+r.recheckInterval(), 2*time.Minute), r.cfg.RotateEvery)
 }
 
-// keep is how long a retired key stays published: as long as any token lives, and as other nodes may still sign with it,
-// for they have not looked at the store yet or their clock is behind.
-func (r *Rotator) keep() time.Duration {
-	return r.cfg.TokenLifetime + r.reload() + time.Second + nodeSkew
+// retainRetired returns how long a retired key stays published: for the lifetime of a token, and for as long as another node
+// may still sign with it, because it has not read the store yet or its clock is behind.
+func (r *Rotator) retainRetired() time.Duration {
+	return r.cfg.TokenLifetime + r.recheckInterval() + time.Second + nodeSkew
 }
 
-// nodeSkew is how far the clocks of nodes with one store may be apart. Who drops a key and who signs with it may be
-// different nodes.
+// nodeSkew is how far the clocks of nodes that share a store may be apart. One node may drop a key that another signs with.
 const nodeSkew = time.Minute
 
-// reload is how often the stored state is looked at, in case another node has changed it.
-func (r *Rotator) reload() time.Duration { return min(r.cfg.MaxAge/4, 10*time.Second) }
+// recheckInterval returns how often the store is read, in case another node has changed it.
+func (r *Rotator) recheckInterval() time.Duration { return min(r.cfg.MaxAge/4, 10*time.Second) }
 
 func (r *Rotator) generate(activates time.Time) (*signingKey, error) {
 	signer, err := generateKey(r.cfg.Algorithm)
@@ -244,21 +239,11 @@ func generateKey(algorithm string) (crypto.Signer, error) {
 	}
 }
 
-// signerKey is the public half of a signer, named by its thumbprint.
+// signerKey returns the public half of a signer, named by its thumbprint.
 func signerKey(algorithm string, signer crypto.Signer) (*Key, error) {
 	id, err := Thumbprint(signer.Public())
 	if err != nil {
 		return nil, err
 	}
 	return NewKey(id, algorithm, signer.Public())
-}
-
-// loadRotation reads the store.
-func loadRotation(ctx context.Context, store KeyStore) (*rotation, string, error) {
-	state, version, err := store.LoadKeys(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	s, err := parseRotation(state)
-	return s, version, err
 }

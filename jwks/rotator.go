@@ -1,12 +1,14 @@
 package jwks
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,49 +16,54 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// RotatorConfig says how signing keys live. A zero value means the default.
+// RotatorConfig says which signing keys a Rotator makes and when it rotates them. The zero value of a field means its default.
 type RotatorConfig struct {
-	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA; default ES256. RSA keys have 2048 bits. Keys that
-	// are stored keep theirs, the next key among them: another Algorithm signs after two rotations.
+	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA. The default is ES256. RSA keys have 2048 bits. Stored keys keep
+	// their algorithm, and the next key is one of them: a changed Algorithm signs after two rotations.
 	//
-	// It decides how fast a token endpoint is, more than all else: an RSA signature costs 25 to 30 times an ES256 or EdDSA one,
-	// and a server answers 10 to 20 times as many refreshes over HTTP with those as with RS256, which is for clients that know
-	// nothing else.
+	// It decides, more than anything else, how fast a token endpoint is. An RSA signature costs 25 to 30 times as much as an
+	// ES256 or EdDSA one, and a server answers 10 to 20 times as many refreshes over HTTP with those. RS256 is for clients that
+	// know nothing else.
 	Algorithm string
 
-	// Store keeps the keys, over restarts and for all nodes; nil means in memory.
+	// Store keeps the keys across restarts and shares them between nodes. Nil means in memory.
 	Store KeyStore
 
-	// RotateEvery is how long a key signs; default 90 days.
+	// RotateEvery is how long a key signs. The default is 90 days. It must be at least three times MaxAge.
 	RotateEvery time.Duration
 
-	// MaxAge is the Cache-Control max-age of the published document; default 5 minutes. A key is published for at
-	// least that long before it signs.
+	// MaxAge is the Cache-Control max-age of the published document. The default is 5 minutes. A key is published for at least
+	// that long before it signs.
 	MaxAge time.Duration
 
-	// TokenLifetime is the longest life of a token signed here, and the clock skew of those who check it: a retired key
-	// is published for that long, and for a little more than a minute for nodes whose clocks differ; default 1 hour.
+	// TokenLifetime is the longest lifetime of a token signed here plus the clock skew of those who validate it. A retired key
+	// is published for that long, and for a little more than a minute on top, because the clocks of nodes differ. The default
+	// is 1 hour.
 	TokenLifetime time.Duration
 
-	// Signer is a key that is held elsewhere, by a key management service for instance. It signs and is published; nothing is
-	// stored and nothing rotates. Store, RotateEvery and TokenLifetime then have to be zero.
+	// Signer is a key that is held elsewhere, for instance by a key management service. It signs and is published; nothing is
+	// stored and nothing rotates. Store, RotateEvery and TokenLifetime must then be zero.
 	Signer crypto.Signer
 
-	// Now is the clock; nil means time.Now.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	// Logger is told of rotations and of trouble with the store; nil means none.
+	// Logger gets a record for rotations and for failures of the store. Nil means no logging.
 	Logger *slog.Logger
 }
 
 // Rotator makes, rotates and publishes keys, and signs with them. It is an [http.Handler] that answers with the key set,
 // and the [KeySource] of the process that signs.
 //
-// A key is next, then active, then retired, then gone. Next, it is published but does not sign, for RotateEvery as a rule
-// and never for less than MaxAge: everybody has it before the first token that needs it. Active, it signs. Retired, it stays
-// published until no token lives that it has signed. Nothing of that needs a goroutine: the schedule is settled whenever the
-// Rotator is asked for something, and it is written in the store, so that all nodes with one store agree. Their clocks may
-// differ by up to a minute.
+// A key is next, then active, then retired, then gone:
+//
+//   - The next key is published and does not sign yet. It stays next for RotateEvery as a rule, and never for less than
+//     MaxAge, so everybody has it before the first token that needs it.
+//   - The active key signs.
+//   - A retired key stays published until the last token that it signed has expired.
+//
+// That needs no goroutine: whenever the Rotator is used, it does what is due. The times of the schedule are in the store, so
+// all nodes that share one agree. Their clocks may differ by up to a minute.
 //
 // A kid is the key's RFC 7638 thumbprint. Private keys leave a Rotator only towards its Store.
 //
@@ -64,20 +71,10 @@ type RotatorConfig struct {
 type Rotator struct {
 	cfg     RotatorConfig
 	view    atomic.Pointer[rotatorView]
-	refresh chan struct{} // holds one token: who takes it may talk to the store
+	refresh chan struct{} // a lock of one place, for reading and writing the store
 }
 
-// rotatorView is the state with all that is derived from it. It never changes.
-type rotatorView struct {
-	*rotation
-	version  string
-	snapshot *snapshot
-	document []byte
-	etag     string
-	recheck  time.Time // when to look at the store again
-}
-
-// NewRotator checks the configuration and names all of its problems at once. It does no I/O: the first key is made, or
+// NewRotator returns a Rotator, or an error that names every problem of cfg. It does no I/O: the first key is made, or
 // loaded, when the Rotator is first used.
 func NewRotator(cfg RotatorConfig) (*Rotator, error) {
 	cfg, err := cfg.withDefaults()
@@ -140,15 +137,15 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 	return cfg, errors.Join(problems...)
 }
 
-// Algorithm is the alg of the tokens that Sign makes once the keys of a former configuration have retired.
+// Algorithm returns the alg of the tokens that Sign makes once the keys of an earlier configuration have retired.
 func (r *Rotator) Algorithm() string { return r.cfg.Algorithm }
 
-// Format implements [fmt.Formatter]: whatever the verb, no key is printed.
+// Format implements [fmt.Formatter] and prints no key, whatever the verb.
 func (r *Rotator) Format(s fmt.State, _ rune) {
 	_, _ = io.WriteString(s, "jwks.Rotator "+r.cfg.Algorithm)
 }
 
-// Ready returns nil when there is a key to sign with; it makes or loads one if need be.
+// Ready returns nil if there is a key to sign with. It loads or makes one if there is none yet.
 func (r *Rotator) Ready(ctx context.Context) error {
 	_, err := r.current(ctx)
 	return err
@@ -160,12 +157,12 @@ func (r *Rotator) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.snapshot.lookup(kid, alg)
+	return v.snapshot.lookUp(kid, alg)
 }
 
-// Rotate makes the next key active now, for an emergency: the active one retires, and stays published for the tokens that it
-// has signed. As the next key was published all along, no token is refused, unless it was only made moments ago. When
-// another node rotates at the same time there is one rotation and both succeed.
+// Rotate makes the next key active now, for an emergency. The active key retires, and stays published for the tokens that it
+// has signed. No token is rejected, since the next key has been published all along, unless it was made moments ago. If
+// another node rotates at the same time, there is one rotation and both succeed. With a Signer it fails.
 func (r *Rotator) Rotate(ctx context.Context) error {
 	if r.cfg.Signer != nil {
 		return errors.New("jwks: a Signer that is held elsewhere cannot be rotated here")
@@ -179,15 +176,41 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 		return err
 	}
 	defer r.unlock()
-	_, err = r.settle(ctx, func(s *rotation, now time.Time) (*rotation, error) {
+	_, err = r.update(ctx, func(s *rotation, now time.Time) (*rotation, error) {
 		if is := s.active(now); is != nil && was != nil && is.public.id != was.public.id {
-			return r.step(s, now)
+			return r.rotateOnce(s, now)
 		}
-		return r.force(s, now)
+		return r.rotateNow(s, now)
 	})
 	if err != nil {
 		return unavailable(err)
 	}
 	r.cfg.Logger.InfoContext(ctx, "jwks: the signing key was rotated on demand")
 	return nil
+}
+
+// ServeHTTP answers GET and HEAD with the key set: the retired, the active and the next keys. It sends application/json with
+// Cache-Control and an ETag, and allows pages of any origin to read it, since the keys are public. It answers 503 while there
+// is no key.
+func (r *Rotator) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	v, err := r.current(req.Context())
+	if err != nil {
+		r.cfg.Logger.ErrorContext(req.Context(), "jwks: no keys to publish", "error", err)
+		h.Set("Cache-Control", "no-store")
+		h.Set("Retry-After", "5")
+		http.Error(w, "the keys are not available", http.StatusServiceUnavailable)
+		return
+	}
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(r.cfg.MaxAge/time.Second)))
+	h.Set("ETag", v.etag)
+	h.Set("Content-Type", "application/json")
+	http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(v.document)) // with the ETag, it answers If-None-Match
 }

@@ -12,9 +12,17 @@ const (
 	// fetchTimeout bounds one fetch, discovery and key set together, and so the time that anybody waits for it.
 	fetchTimeout = 5 * time.Second
 
-	backoffFirst = time.Second
-	backoffLast  = time.Minute
+	firstRetry = time.Second
+	lastRetry  = time.Minute
 )
+
+// call is one fetch that any number of requests wait for.
+type call struct {
+	cause   string
+	charged bool // the budget for unknown kids has paid for it
+	done    chan struct{}
+	err     error // set before done is closed
+}
 
 // start begins a fetch. r.mu is held, no fetch is under way and r is not closed.
 func (r *Remote) start(cause string, charged bool) *call {
@@ -26,22 +34,22 @@ func (r *Remote) start(cause string, charged bool) *call {
 	return c
 }
 
-// run fetches, detached from whoever asked for it.
+// run fetches, detached from the request that caused it.
 func (r *Remote) run(c *call, conditional bool) {
 	defer r.tasks.Done()
 	began := time.Now()
-	r.cfg.OnFetch(FetchEvent{Cause: c.cause, Outcome: "started"})
+	r.cfg.OnFetch(FetchEvent{Cause: c.cause, Outcome: outcomeStarted})
 	ctx, cancel := context.WithTimeout(r.ctx, fetchTimeout)
 	f, err := r.fetcher.fetch(ctx, conditional)
 	cancel()
-	event := r.settle(c, f, err)
+	event := r.applyFetch(c, f, err)
 	close(c.done)
 	event.Cause, event.Duration = c.cause, time.Since(began)
 	r.report(event)
 }
 
-// settle takes the outcome of a fetch over and plans the next one.
-func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
+// applyFetch makes what a fetch brought the current set and schedules the next one.
+func (r *Remote) applyFetch(c *call, f fetched, err error) FetchEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -51,13 +59,13 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 	case r.closed:
 		err = errClosed
 	case err == nil && f.notModified && r.snapshot.Load() == nil:
-		// The set was given up as too old while this was under way. The next request is unconditional.
+		// The set became too old and was given up during this fetch. The next request is unconditional.
 		err = errors.New("the key set is not modified, but too old")
 	}
 	if err != nil {
-		return r.failed(c, f, err, now)
+		return r.applyFailure(c, f, err, now)
 	}
-	event := FetchEvent{URL: f.url, Outcome: "unchanged"}
+	event := FetchEvent{URL: f.url, Outcome: outcomeUnchanged}
 	if !f.notModified {
 		event = r.replace(f)
 	}
@@ -66,41 +74,40 @@ func (r *Remote) settle(c *call, f fetched, err error) FetchEvent {
 	age := min(max(f.maxAge, r.cfg.MinAge), r.cfg.MaxAge)
 	r.refreshAt = now.Add(time.Duration(float64(age) * (0.75 + 0.1*rand.Float64())))
 	for _, k := range r.snapshot.Load().keys {
-		delete(r.wanted.kids, r.misses.sum(k.id))
+		delete(r.wanted.kids, r.unknown.hash(k.id))
 	}
 	if len(r.wanted.kids) > 0 {
-		r.fetcher.missedKid()
+		r.fetcher.kidNotFound()
 	}
-	r.misses.add(r.wanted.kids, now)
-	r.wanted = wanted{}
-	r.arm(now)
-	r.armStale()
+	r.unknown.add(r.wanted.kids, now)
+	r.wanted = wantedKIDs{}
+	r.schedule(now)
+	r.scheduleStale()
 	return event
 }
 
-func (r *Remote) failed(c *call, f fetched, err error, now time.Time) FetchEvent {
+func (r *Remote) applyFailure(c *call, f fetched, err error, now time.Time) FetchEvent {
 	err = unavailable(err)
 	c.err, r.lastErr = err, err
 	r.failures++
 	if c.charged {
 		r.budget.giveBack()
 	}
-	wait := backoffLast
+	wait := lastRetry
 	if r.failures < 7 {
-		wait = min(backoffLast, backoffFirst<<(r.failures-1))
+		wait = min(lastRetry, firstRetry<<(r.failures-1))
 	}
 	r.retryAt = now.Add(time.Duration(float64(wait) * (0.5 + 0.5*rand.Float64())))
-	r.arm(now)
-	return FetchEvent{URL: f.url, Outcome: "failed", Err: err, Skipped: f.skipped}
+	r.schedule(now)
+	return FetchEvent{URL: f.url, Outcome: outcomeFailed, Err: err, Skipped: f.skipped}
 }
 
-// replace takes a fetched set over. A key that was there before stays the very same *Key; one that is gone is dropped, and
-// whatever was verified with it with it.
+// replace makes a fetched set the current one. A key that was there before stays the very same *Key. One that is gone is
+// dropped, and with it every cached token that it verified.
 func (r *Remote) replace(f fetched) FetchEvent {
-	event := FetchEvent{URL: f.url, Outcome: "unchanged", Skipped: f.skipped}
+	event := FetchEvent{URL: f.url, Outcome: outcomeUnchanged, Skipped: f.skipped}
 	r.skipped = f.skipped
-	old := r.snapshot.Load()
-	keys, added, removed := retain(old, f.keys)
+	keys, added, removed := retain(r.snapshot.Load(), f.keys)
 	r.snapshot.Store(newSnapshot(keys))
 	for _, k := range removed {
 		k.drop()
@@ -110,80 +117,80 @@ func (r *Remote) replace(f fetched) FetchEvent {
 		event.Added = append(event.Added, k.id)
 	}
 	if len(added)+len(removed) > 0 {
-		event.Outcome = "changed"
+		event.Outcome = outcomeChanged
 	}
 	return event
 }
 
-// retain puts the keys of the old snapshot in place of those that are the same again.
+// retain returns the fetched keys, each replaced by the key of the old snapshot that is the same.
 func retain(old *snapshot, fetched []*Key) (keys, added, removed []*Key) {
-	var left []*Key
 	if old != nil {
-		left = slices.Clone(old.keys)
+		removed = slices.Clone(old.keys)
 	}
 	for _, k := range fetched {
-		if i := slices.IndexFunc(left, k.same); i >= 0 {
-			k = left[i]
-			left = slices.Delete(left, i, i+1)
+		if i := slices.IndexFunc(removed, k.same); i >= 0 {
+			k = removed[i]
+			removed = slices.Delete(removed, i, i+1)
 		} else {
 			added = append(added, k)
 		}
 		keys = append(keys, k)
 	}
-	return keys, added, left
+	return keys, added, removed
 }
 
-// arm sets the timer for whatever is due next. r.mu is held.
-func (r *Remote) arm(now time.Time) {
+// schedule sets the timer for the next fetch. r.mu is held.
+func (r *Remote) schedule(now time.Time) {
 	r.stop(r.timer)
 	if r.closed || r.call != nil {
 		return
 	}
-	at, _ := r.due(now)
-	r.timer = r.after(at.Sub(now), r.tick)
+	at, _ := r.nextFetch(now)
+	r.timer = r.after(at.Sub(now), r.fetchIfDue)
 }
 
-// due tells what is to be fetched next, and when.
-func (r *Remote) due(now time.Time) (time.Time, string) {
+// nextFetch returns when the next fetch is due, and its cause.
+func (r *Remote) nextFetch(now time.Time) (at time.Time, cause string) {
 	if r.failures > 0 {
-		return r.retryAt, "retry"
+		return r.retryAt, causeRetry
 	}
 	if r.wanted.any {
 		if at := r.budget.next(now); at.Before(r.refreshAt) {
-			return at, "unknown kid"
+			return at, causeUnknownKID
 		}
 	}
-	return r.refreshAt, "refresh"
+	return r.refreshAt, causeRefresh
 }
 
-func (r *Remote) tick() {
+// fetchIfDue is called by the timer.
+func (r *Remote) fetchIfDue() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || r.call != nil {
 		return
 	}
 	now := time.Now()
-	at, cause := r.due(now)
+	at, cause := r.nextFetch(now)
 	if at.After(now) {
-		r.arm(now)
+		r.schedule(now)
 		return
 	}
-	charged := cause == "unknown kid"
+	charged := cause == causeUnknownKID
 	if charged {
 		r.budget.take(now)
 	}
 	r.start(cause, charged)
 }
 
-// armStale sets the timer that forgets a set which could not be refreshed for too long.
-func (r *Remote) armStale() {
+// scheduleStale sets the timer that gives up a set that could not be refreshed for MaxStale. r.mu is held.
+func (r *Remote) scheduleStale() {
 	r.stop(r.stale)
 	r.stale = r.after(r.cfg.MaxStale, func() {
 		r.mu.Lock()
-		age, event := time.Since(r.fetchedAt), FetchEvent{Cause: "too old", Outcome: "given up", URL: r.url, Err: r.lastErr}
+		age, event := time.Since(r.fetchedAt), FetchEvent{Cause: causeTooOld, Outcome: outcomeGivenUp, URL: r.url, Err: r.lastErr}
 		tooOld := !r.closed && age >= r.cfg.MaxStale
 		if tooOld {
-			event.Removed = r.forget()
+			event.Removed = r.giveUp()
 		}
 		r.mu.Unlock()
 		if tooOld {
@@ -193,8 +200,8 @@ func (r *Remote) armStale() {
 	})
 }
 
-// forget gives the whole set up and names its keys. r.mu is held.
-func (r *Remote) forget() (kids []string) {
+// giveUp drops the whole set and returns its kids. r.mu is held.
+func (r *Remote) giveUp() (kids []string) {
 	if s := r.snapshot.Swap(nil); s != nil {
 		for _, k := range s.keys {
 			k.drop()

@@ -63,7 +63,7 @@ func TestSealedKeyStoreKeys(t *testing.T) {
 		})
 	}
 	_, err := jwks.NewSealedKeyStore(nil, sealKey)
-	assert.ErrorContains(t, err, "jwks: there is no store")
+	assert.ErrorContains(t, err, "jwks: the store for the sealed keys is nil")
 }
 
 func TestSealedKeyStoreForm(t *testing.T) {

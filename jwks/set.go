@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // Set is a fixed set of keys: for tests, for offline use, for an issuer whose keys come by another way than HTTP. It
@@ -14,7 +16,7 @@ type Set struct {
 	skipped  []Skipped
 }
 
-// NewSet makes a Set of one or more keys. Several may share a kid, at most 8.
+// NewSet returns a Set of one or more keys. At most 8 may share a kid.
 func NewSet(keys ...*Key) (*Set, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("jwks: a set needs a key")
@@ -33,8 +35,8 @@ func NewSet(keys ...*Key) (*Set, error) {
 	return &Set{snapshot: newSnapshot(set)}, nil
 }
 
-// Parse reads a key set document (RFC 7517, section 5), by the rules of [Remote]: a key that cannot be used is skipped
-// alone and told by Skipped; a document without one usable key is an error that says why.
+// Parse reads a key set document (RFC 7517, Section 5) by the rules of [Remote]: a key that can't be used is skipped
+// alone, see [Set.Skipped]. A document without one usable key is an error that says why.
 func Parse(document []byte) (*Set, error) {
 	keys, skipped, err := parseDocument(document)
 	if err != nil {
@@ -43,16 +45,81 @@ func Parse(document []byte) (*Set, error) {
 	return &Set{snapshot: newSnapshot(keys), skipped: skipped}, nil
 }
 
-// Lookup implements [KeySource]. It fails only with ErrKeyNotFound.
+// Lookup implements [KeySource]. Its only error is ErrKeyNotFound.
 func (s *Set) Lookup(_ context.Context, kid, alg string) ([]*Key, error) {
-	return s.snapshot.lookup(kid, alg)
+	return s.snapshot.lookUp(kid, alg)
 }
 
-// Keys lists the keys in the order they were given.
+// Keys returns the keys in the order they were given.
 func (s *Set) Keys() []*Key { return slices.Clone(s.snapshot.keys) }
 
-// Skipped lists what Parse left out, and why.
+// Skipped returns the keys that Parse left out, and why.
 func (s *Set) Skipped() []Skipped { return slices.Clone(s.skipped) }
 
-// MarshalJSON writes the set as a key set document that [Parse] reads.
+// MarshalJSON returns the key set document that [Parse] reads.
 func (s *Set) MarshalJSON() ([]byte, error) { return formatDocument(s.snapshot.keys) }
+
+// snapshot is a key set at one moment. It never changes, so it is read without a lock.
+type snapshot struct {
+	keys      []*Key
+	index     map[selector][]*Key
+	kids      map[string]bool
+	ambiguous map[string]bool // algorithms for which several keys fit a token without kid
+}
+
+// selector is what a token's header says of its key.
+type selector struct{ kid, alg string }
+
+func newSnapshot(keys []*Key) *snapshot {
+	s := &snapshot{keys: keys, index: map[selector][]*Key{}, kids: map[string]bool{}, ambiguous: map[string]bool{}}
+	for _, k := range keys {
+		s.kids[k.id] = true
+	}
+	for alg := range algorithms {
+		var fitting []*Key
+		for _, k := range keys {
+			if !k.Fits(alg) {
+				continue
+			}
+			fitting = append(fitting, k)
+			if k.id != "" {
+				s.index[selector{k.id, alg}] = append(s.index[selector{k.id, alg}], k)
+			}
+		}
+		// A token without kid finds a key only if no other fits. Trying one after the other would let anybody buy as many
+		// verifications with one token as there are keys.
+		if len(fitting) == 1 {
+			s.index[selector{"", alg}] = fitting
+		}
+		s.ambiguous[alg] = len(fitting) > 1
+	}
+	return s
+}
+
+// find returns the keys for a token, nil if there are none.
+func (s *snapshot) find(kid, alg string) []*Key { return s.index[selector{kid, alg}] }
+
+// lookUp is find with the reason why there are none.
+func (s *snapshot) lookUp(kid, alg string) ([]*Key, error) {
+	if keys := s.find(kid, alg); keys != nil {
+		return keys, nil
+	}
+	if err := checkAlgorithm(alg); err != nil {
+		return nil, err
+	}
+	if err := s.ruledOut(kid, alg); err != nil {
+		return nil, err
+	}
+	return nil, notFound(kid)
+}
+
+// ruledOut returns why a fresh fetch could not bring a key for this token, nil if it might.
+func (s *snapshot) ruledOut(kid, alg string) error {
+	switch {
+	case kid == "" && s.ambiguous[alg]:
+		return errAmbiguous(alg)
+	case kid != "" && s.kids[kid]:
+		return fmt.Errorf("%w: key %q does not fit alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
+	}
+	return nil
+}

@@ -9,11 +9,13 @@ import (
 	"fmt"
 )
 
-// Sign makes a compact JWS of claims with the active key. Its header holds alg, kid and typ ("at+jwt" for access tokens, RFC
-// 9068, section 2.1); an empty typ means "JWT". claims is anything that encoding/json makes a JSON object
-// of: a struct, a map, a jwt.Claims; nothing is added to it and nothing of it is judged. A json.RawMessage is signed as it
-// stands, without a look at what is between its braces. It fails with ErrUnavailable when there is no key and the store
-// cannot be had, and with the signer's own error.
+// Sign returns a compact JWS of claims, signed with the active key. Its header holds alg, kid and typ ("at+jwt" for access
+// tokens, RFC 9068, Section 2.1); an empty typ means "JWT".
+//
+// claims is anything that encoding/json makes a JSON object of: a struct, a map, a jwt.Claims. Sign adds nothing to it and judges
+// nothing in it. A json.RawMessage is signed as it is, and only its braces are checked.
+//
+// Errors: ErrUnavailable if there is no key and the store can't be reached, and the signer's own error.
 func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, error) {
 	v, err := r.current(ctx)
 	if err != nil {
@@ -33,22 +35,32 @@ func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, err
 	if n := len(payload); n < 2 || payload[0] != '{' || payload[n-1] != '}' {
 		return "", fmt.Errorf("jwks: signing: the claims are no JSON object but a %T", claims)
 	}
-	return k.sign(typ, payload)
-}
-
-// sign puts the three segments together in one buffer.
-func (k *signingKey) sign(typ string, payload []byte) (string, error) {
-	header, err := k.header(typ)
+	token, err := k.sign(typ, payload)
 	if err != nil {
 		return "", fmt.Errorf("jwks: signing: %w", err)
 	}
+	return token, nil
+}
+
+func (k *signingKey) sign(typ string, payload []byte) (string, error) {
+	if typ == "" {
+		typ = "JWT"
+	}
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		ID        string `json:"kid"`
+		Type      string `json:"typ"`
+	}{k.public.algorithm, k.public.id, typ})
+	if err != nil {
+		return "", err
+	}
 	enc := base64.RawURLEncoding
-	token := make([]byte, 0, len(header)+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.public.signatureSize))
-	token = append(append(token, header...), '.')
+	token := make([]byte, 0, enc.EncodedLen(len(header))+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.public.signatureSize))
+	token = append(enc.AppendEncode(token, header), '.')
 	token = enc.AppendEncode(token, payload)
 	signature, err := k.signature(token)
 	if err != nil {
-		return "", fmt.Errorf("jwks: signing: %w", err)
+		return "", err
 	}
 	return string(enc.AppendEncode(append(token, '.'), signature)), nil
 }
@@ -74,30 +86,4 @@ func (k *signingKey) signature(input []byte) ([]byte, error) {
 		return nil, fmt.Errorf("the signer returned %d bytes, not the %d of this key", len(signature), size)
 	}
 	return signature, nil
-}
-
-// Types that have their header made in advance.
-const (
-	typAccess = "at+jwt"
-	typJWT    = "JWT"
-)
-
-// header is the first segment. It is the same for all tokens of a key and a type.
-func (k *signingKey) header(typ string) (string, error) {
-	switch typ {
-	case typAccess:
-		return k.accessHeader, nil
-	case typJWT, "":
-		return k.jwtHeader, nil
-	}
-	return formatHeader(k.public, typ)
-}
-
-func formatHeader(k *Key, typ string) (string, error) {
-	text, err := json.Marshal(struct {
-		Algorithm string `json:"alg"`
-		ID        string `json:"kid"`
-		Type      string `json:"typ"`
-	}{k.algorithm, k.id, typ})
-	return base64.RawURLEncoding.EncodeToString(text), err
 }

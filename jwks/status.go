@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Status is what a [Remote] can tell of itself.
+// Status is the state of a [Remote], for a health page or for logs.
 type Status struct {
 	URL       string        // the key set's address, empty until it is known
 	KeyIDs    []string      // the kids of the keys in use
-	Skipped   []Skipped     // keys of the set in use that are not used, and why
-	FetchedAt time.Time     // when the set was last known to be good; zero if it never was
-	Age       time.Duration // time since then
-	NextFetch time.Time     // when the next fetch is planned; zero if none is
-	Failures  int           // how many fetches have failed one after the other
-	LastError error         // why the last fetch failed, nil if it did not
+	Skipped   []Skipped     // the keys of the set in use that can't be used, and why
+	FetchedAt time.Time     // when the set was last known to be up to date; zero if it never was
+	Age       time.Duration // time since FetchedAt
+	NextFetch time.Time     // when the next fetch is scheduled; zero if none is
+	Failures  int           // how many fetches have failed in a row
+	LastError error         // why the last fetch failed; nil if it did not
 }
 
-// Status tells the state of the set: for a health page, for logs. It does no I/O and causes none.
+// Status returns the state of the set. It does no I/O and causes none.
 func (r *Remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -34,15 +34,15 @@ func (r *Remote) Status() Status {
 		s.Age = now.Sub(r.fetchedAt)
 	}
 	if !r.closed && r.call == nil && (r.failures > 0 || !r.fetchedAt.IsZero()) {
-		s.NextFetch, _ = r.due(now)
+		s.NextFetch, _ = r.nextFetch(now)
 	}
 	return s
 }
 
-// FetchEvent tells of a fetch, for metrics: once when it starts and once when it has ended. One event is not a fetch: the
-// last good set is given up because it could not be fetched again for MaxStale.
+// FetchEvent describes a fetch, for metrics. There is one event when a fetch starts and one when it has ended. One more is no
+// fetch: the last good set was given up because it could not be refreshed for MaxStale.
 type FetchEvent struct {
-	// Cause is "first", "refresh" (the set is about to run out), "retry" (after a failure), "unknown kid" or "too old".
+	// Cause is "first", "refresh" (the set is about to expire), "retry" (after a failure), "unknown kid" or "too old".
 	Cause string
 
 	// Outcome is "started", "changed", "unchanged", "failed" or, for "too old" alone, "given up".
@@ -50,22 +50,36 @@ type FetchEvent struct {
 
 	URL      string        // the key set's address, as far as it is known
 	Duration time.Duration // of the whole fetch
-	Err      error         // why it failed, or the last fetch before the set was given up
+	Err      error         // why it failed; with "given up", why the last fetch did
 	Added    []string      // the kids of keys that are new
 	Removed  []string      // the kids of keys that are gone
-	Skipped  []Skipped     // keys that the document holds and that are not used, also if that is all of them and it failed
+	Skipped  []Skipped     // the keys of the document that can't be used, also if it failed because that is all of them
 }
 
-// report tells the logger and the hook of a fetch that has ended.
+const (
+	causeFirst      = "first"
+	causeRefresh    = "refresh"
+	causeRetry      = "retry"
+	causeUnknownKID = "unknown kid"
+	causeTooOld     = "too old"
+
+	outcomeStarted   = "started"
+	outcomeChanged   = "changed"
+	outcomeUnchanged = "unchanged"
+	outcomeFailed    = "failed"
+	outcomeGivenUp   = "given up"
+)
+
+// report passes a fetch that has ended to the logger and to OnFetch.
 func (r *Remote) report(e FetchEvent) {
 	log := r.cfg.Logger.With("issuer", r.name(), "cause", e.Cause, "duration", e.Duration)
 	switch e.Outcome {
-	case "failed":
+	case outcomeFailed:
 		if errors.Is(e.Err, errClosed) {
 			break
 		}
 		log.Warn("jwks: fetching the keys failed", "error", e.Err)
-	case "changed":
+	case outcomeChanged:
 		log.Info("jwks: the keys have changed", "added", e.Added, "removed", e.Removed, "skipped", len(e.Skipped))
 		for _, s := range e.Skipped {
 			log.Info("jwks: key skipped", slog.String("kid", s.ID), slog.String("reason", s.Reason))

@@ -12,8 +12,8 @@ import (
 	"math/big"
 )
 
-// publicJWK is a public key as RFC 7517 writes it. Without kid, use and alg it is the required members of RFC 7638,
-// section 3.2, in the order that it asks for.
+// publicJWK is a public key as RFC 7517 writes it. Without kid, use and alg it has the members that RFC 7638, Section 3.2
+// requires, in the order that it wants.
 type publicJWK struct {
 	Curve string `json:"crv,omitempty"`
 	E     string `json:"e,omitempty"`
@@ -36,8 +36,8 @@ func newPublicJWK(public crypto.PublicKey) (publicJWK, error) {
 		}
 		return publicJWK{Type: "RSA", N: b64(k.N.Bytes()), E: b64(big.NewInt(int64(k.E)).Bytes())}, nil
 	case *ecdsa.PublicKey:
-		// The uncompressed point is 4, x, y; both coordinates have the curve's full length, as RFC 7518, section
-		// 6.2.1.2 wants them.
+		// The uncompressed point is 4, x, y. Both coordinates have the curve's full length, as RFC 7518, Section 6.2.1.2
+		// wants.
 		if _, err := curveOf(k); err != nil {
 			return publicJWK{}, err
 		}
@@ -53,8 +53,8 @@ func newPublicJWK(public crypto.PublicKey) (publicJWK, error) {
 	return publicJWK{}, fmt.Errorf("unsupported key type %T", public)
 }
 
-// Thumbprint is the key's RFC 7638 thumbprint with SHA-256, in base64url: a kid that anybody can compute and that two
-// keys never share. It takes what [NewKey] takes and fails with anything else.
+// Thumbprint returns the RFC 7638 thumbprint of a public key, with SHA-256, in base64url. It is a kid that anybody can
+// compute and that two keys never share. It takes the types that [NewKey] takes and fails with any other.
 func Thumbprint(public crypto.PublicKey) (string, error) {
 	jwk, err := newPublicJWK(public)
 	if err != nil {

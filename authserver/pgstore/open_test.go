@@ -21,7 +21,7 @@ func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
 		cfg  pgstore.Config
 		want string
 	}{
-		{"no key to seal with", pgstore.Config{URL: nowhere}, "pgstore: SealKeys: jwks: a key to seal with has to have 32 bytes: there is none"},
+		{"no key to seal with", pgstore.Config{URL: nowhere}, "pgstore: SealKeys: jwks: a seal key must have 32 bytes: there is none"},
 		{"a short key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey[:16]}}, "key 0 has 16"},
 		{"a short second key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey, nil}}, "key 1 has 0"},
 		{"no URL", pgstore.Config{SealKeys: [][]byte{sealKey}}, "URL is empty"},

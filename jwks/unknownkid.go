@@ -2,17 +2,16 @@ package jwks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
 
-// miss is the slow half of Lookup: the key is not in the snapshot. It waits for the fetch under way, or starts one if that is
-// allowed, and looks again.
-func (r *Remote) miss(ctx context.Context, kid, alg string) ([]*Key, error) {
+// lookUpUnknown is the slow half of Lookup: the key is not in the snapshot. It waits for the fetch under way, or starts one if
+// that is allowed, and looks again.
+func (r *Remote) lookUpUnknown(ctx context.Context, kid, alg string) ([]*Key, error) {
 	var limit *time.Timer
 	for {
-		keys, c, ours, err := r.look(kid, alg)
+		keys, c, ours, err := r.lookUp(kid, alg)
 		if c == nil {
 			return keys, err
 		}
@@ -25,8 +24,8 @@ func (r *Remote) miss(ctx context.Context, kid, alg string) ([]*Key, error) {
 			return nil, err
 		}
 		if !ours {
-			// The answer may have been under way before the issuer published the key: look again, and ask once more
-			// if that is allowed.
+			// That fetch may have begun before the issuer published the key: look again, and fetch once more if that is
+			// allowed.
 			continue
 		}
 		if s := r.snapshot.Load(); s != nil {
@@ -38,8 +37,8 @@ func (r *Remote) miss(ctx context.Context, kid, alg string) ([]*Key, error) {
 	}
 }
 
-// look answers from the snapshot or returns a fetch to wait for; ours says that it was started for this very kid.
-func (r *Remote) look(kid, alg string) (keys []*Key, c *call, ours bool, err error) {
+// lookUp answers from the snapshot or returns a fetch to wait for; ours is true if that was started for this very kid.
+func (r *Remote) lookUp(kid, alg string) (keys []*Key, c *call, ours bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.snapshot.Load()
@@ -54,30 +53,30 @@ func (r *Remote) look(kid, alg string) (keys []*Key, c *call, ours bool, err err
 		return nil, nil, false, err
 	}
 	now := time.Now()
-	sum := r.misses.sum(kid)
+	hash := r.unknown.hash(kid)
 	switch {
 	case r.closed:
 		return nil, nil, false, errClosed
-	case r.misses.fresh(sum, now):
+	case r.unknown.contains(hash, now):
 		return nil, nil, false, notFound(kid)
 	case r.call != nil:
 		return nil, r.call, false, nil
 	case r.failures > 0:
-		// The issuer could not be asked a moment ago. It will be, at retryAt, without being asked for again.
+		// The issuer could not be reached a moment ago. The retry at retryAt comes by itself.
 		return nil, nil, false, r.lastErr
 	case !r.budget.take(now):
-		// Nobody is made to wait for the budget: that would turn a flood into a heap of waiting requests. The set is at
-		// most some seconds old, so "not found" is the truth; and it will be looked for as soon as allowed.
-		if r.wanted.add(sum) {
-			r.arm(now)
+		// Nobody waits for the budget: a flood would become a heap of waiting requests. The set is at most some seconds
+		// old, so "not found" is the truth, and the kid is fetched for as soon as that is allowed.
+		if r.wanted.add(hash) {
+			r.schedule(now)
 		}
 		return nil, nil, false, notFound(kid)
 	}
-	r.wanted.add(sum)
-	return nil, r.start("unknown kid", true), true, nil
+	r.wanted.add(hash)
+	return nil, r.start(causeUnknownKID, true), true, nil
 }
 
-// join returns the fetch that will bring the first keys, or says why there is none.
+// join returns the fetch that will bring the first keys, or the reason why there is none.
 func (r *Remote) join() (*call, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,23 +95,17 @@ func (r *Remote) joinLocked() (*call, error) {
 	case r.failures > 0:
 		return nil, r.lastErr
 	}
-	return r.start("first", false), nil
+	return r.start(causeFirst, false), nil
 }
 
-var errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+var (
+	errClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 
-// errSlow is for those who have waited for a fetch, or for two, for as long as one may take.
-var errSlow = fmt.Errorf("%w: no answer within %v", ErrUnavailable, fetchTimeout)
+	// errSlow is for a caller that has waited for one fetch, or for several, as long as one may take.
+	errSlow = fmt.Errorf("%w: no answer within %v", ErrUnavailable, fetchTimeout)
+)
 
-// unavailable says why there are no keys.
-func unavailable(cause error) error {
-	if errors.Is(cause, ErrUnavailable) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, cause)
-}
-
-// wait waits for a fetch, for the caller's context, and never longer than limit.
+// wait waits for a fetch, but no longer than ctx and limit allow.
 func (r *Remote) wait(ctx context.Context, c *call, limit <-chan time.Time) error {
 	select {
 	case <-c.done:

@@ -1,0 +1,189 @@
+package jwks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// updateAttempts bounds how often the loser of a race for the store reads what the winner wrote and tries again.
+const updateAttempts = 10
+
+// rotatorView is a rotation with all that is derived from it. It never changes.
+type rotatorView struct {
+	*rotation
+	version  string
+	snapshot *snapshot
+	document []byte
+	etag     string
+	recheck  time.Time // when to read the store again
+}
+
+// newRotatorView derives a view. Keys that are in old too stay the very same *Key.
+func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView, error) {
+	v := &rotatorView{rotation: &rotation{}, version: version}
+	var public []*Key
+	for _, k := range s.keys {
+		own := *k
+		if old != nil {
+			for _, o := range old.keys {
+				if o.public.same(k.public) {
+					own.public = o.public
+				}
+			}
+		}
+		v.keys, public = append(v.keys, &own), append(public, own.public)
+	}
+	document, err := formatDocument(public)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(document)
+	v.snapshot, v.document, v.etag = newSnapshot(public), document, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`
+	return v, nil
+}
+
+// current returns a view that is right for now. As a rule that is one load and one comparison. When the store has to be
+// read, one caller reads it. The others go on with the view they have, if there is one.
+func (r *Rotator) current(ctx context.Context) (*rotatorView, error) {
+	v := r.view.Load()
+	if r.cfg.Signer != nil || v != nil && r.cfg.Now().Before(v.recheck) {
+		return v, nil
+	}
+	if v != nil {
+		select {
+		case r.refresh <- struct{}{}:
+		default:
+			return v, nil
+		}
+	} else if err := r.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer r.unlock()
+	if v := r.view.Load(); v != nil && r.cfg.Now().Before(v.recheck) {
+		return v, nil
+	}
+	fresh, err := r.update(ctx, r.rotateOnce)
+	switch {
+	case err == nil:
+		return fresh, nil
+	case ctx.Err() != nil && v != nil:
+		return v, nil // this caller has gone, not the store: the next caller reads it
+	case r.view.Load() != nil:
+		// The keys at hand still sign and verify. The store may be back at the next recheck.
+		r.cfg.Logger.WarnContext(ctx, "jwks: the key store is not available", "error", err)
+		again := *r.view.Load()
+		again.recheck = r.cfg.Now().Add(r.recheckInterval())
+		r.view.Store(&again)
+		return &again, nil
+	default:
+		return nil, unavailable(err)
+	}
+}
+
+func (r *Rotator) lock(ctx context.Context) error {
+	select {
+	case r.refresh <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
+	}
+}
+
+func (r *Rotator) unlock() { <-r.refresh }
+
+// update reads the stored state, lets change change it, and makes the result the current view. The lock is held.
+func (r *Rotator) update(ctx context.Context, change func(*rotation, time.Time) (*rotation, error)) (*rotatorView, error) {
+	for range updateAttempts {
+		s, version, err := readRotation(ctx, r.cfg.Store)
+		if err != nil {
+			return nil, err
+		}
+		now := r.cfg.Now()
+		v := r.view.Load()
+		lost := len(s.keys) == 0 && v != nil
+		if lost {
+			// Keys that were stored do not vanish by themselves. New keys would reject every token that is out.
+			r.cfg.Logger.WarnContext(ctx, "jwks: the stored keys are gone and are put back")
+			s = v.rotation
+		}
+		next, err := change(s, now)
+		if err != nil {
+			return nil, err
+		}
+		if next == s && !lost {
+			return r.load(s, version, now)
+		}
+		state, err := next.marshal()
+		if err != nil {
+			return nil, err
+		}
+		err = r.cfg.Store.SaveKeys(ctx, state, version)
+		if errors.Is(err, ErrConflict) {
+			continue
+		}
+		if err != nil {
+			// A node that may only read uses what is stored.
+			if len(s.keys) > 0 && !lost {
+				_, err2 := r.load(s, version, now)
+				err = errors.Join(err, err2)
+			}
+			return nil, err
+		}
+		// The state is read back at once, since only the store knows its version.
+	}
+	return nil, fmt.Errorf("jwks: the key store is too busy: %w", ErrConflict)
+}
+
+// load makes a stored state the current view. Keys that were there before stay the same; the others are dropped.
+func (r *Rotator) load(s *rotation, version string, now time.Time) (*rotatorView, error) {
+	old := r.view.Load()
+	recheck := now.Add(r.recheckInterval())
+	if next := r.nextChange(s, now); next.Before(recheck) {
+		recheck = next
+	}
+	if old != nil && old.version == version {
+		same := *old
+		same.recheck = recheck
+		r.view.Store(&same)
+		return &same, nil
+	}
+	v, err := newRotatorView(s, version, old)
+	if err != nil {
+		return nil, err
+	}
+	v.recheck = recheck
+	r.view.Store(v)
+	if old != nil {
+		dropMissing(old, v)
+	}
+	if k := s.active(now); k != nil {
+		r.cfg.Logger.Info("jwks: signing keys", "active", k.public.id, "keys", len(s.keys), "until", r.nextChange(s, now))
+	}
+	return v, nil
+}
+
+func dropMissing(old, current *rotatorView) {
+	present := map[*Key]bool{}
+	for _, k := range current.keys {
+		present[k.public] = true
+	}
+	for _, k := range old.keys {
+		if !present[k.public] {
+			k.public.drop()
+		}
+	}
+}
+
+// readRotation reads the store.
+func readRotation(ctx context.Context, store KeyStore) (*rotation, string, error) {
+	state, version, err := store.LoadKeys(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := parseRotation(state)
+	return s, version, err
+}
