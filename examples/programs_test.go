@@ -136,7 +136,7 @@ func TestHelpListsTheFlagsWithTheirDefaults(t *testing.T) {
 		"api1": {
 			"addr": `"127.0.0.1:5001"`, "issuer": `"http://127.0.0.1:5000"`, "audience": `"api1"`, "skew": "1m0s", "require-exp": "true",
 			"required-scope": "", "algs": "", "types": "", "profile": "", "realm": `"api1"`, "cors-origin": "",
-			"drain": "", "revocation-list": "", "revocation-list-client": `"api1"`, "when-stale": `"refuse"`,
+			"drain": "", "revocation-list": "", "revocation-list-client": `"api1"`, "when-stale": `"reject"`,
 		},
 		"authserver": {
 			"addr": `"127.0.0.1:5000"`, "issuer": `"http://127.0.0.1:5000"`, "data": "", "access-token-lifetime": "1m0s",

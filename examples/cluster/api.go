@@ -38,7 +38,7 @@ func apiPart(ctx context.Context, config json.RawMessage, _ <-chan string, logge
 		return errors.New("the configuration cannot be read") // the cause might quote it
 	}
 	feed := revocation.NewConfig(c.Issuer, apiClient, c.Secret)
-	feed.Interval, feed.MaxAge, feed.WhenStale = feedInterval, feedMaxAge, revocation.Refuse
+	feed.Interval, feed.MaxAge, feed.WhenStale = feedInterval, feedMaxAge, revocation.Reject
 	list, err := revocation.New(feed)
 	if err != nil {
 		return err

@@ -1,40 +1,48 @@
-// Package revocation lets an API refuse access tokens whose session was revoked, without asking anybody during a request: it
-// follows the authorization server's feed of revoked sessions and keeps them in memory.
+// Package revocation lets an API reject access tokens whose grant was revoked, without a network call during a
+// request. It follows the authorization server's revocation list and keeps the list in memory.
 //
 //	cfg := revocation.NewConfig("https://issuer.example", "api1", secret)
-//	cfg.WhenStale = revocation.Refuse
+//	cfg.WhenStale = revocation.Reject
 //	list, err := revocation.New(cfg)
 //	go list.Run(ctx)
 //
 //	api := middleware.NewConfig("https://issuer.example", "api1")
 //	api.Check = list.Check
 //
-// The feed is that of package authserver, GET {issuer}/revoked; any server may have one, its form is described at [List].
+// Package authserver serves its list at GET {issuer}/revoked. Any other server can have one too: [List] describes the
+// format.
 //
-// # How late a revocation is seen
+// # How soon a revocation takes effect
 //
-// What the server has stored is refused by the API at the latest [Config.Interval], and the time that one poll takes, after that,
-// as long as the server answers. Between two servers of one issuer, or when a transaction takes long, a revocation may become visible to the
-// feed later than its own time says; it is then refused that much later, and missed by an API that is running already if it
-// becomes visible more than 90 s late, which is how far back the feed repeats itself.
+// While the server answers, the API rejects a revoked grant at the latest one [Config.Interval] after the server stored
+// the revocation, plus the time that one poll takes.
 //
-// While the server does not answer nothing new is known. After [Config.MaxAge] the list is stale, and [Config.WhenStale] says
-// what that means: with [Refuse] no token of the issuer is accepted any more, so that no revocation is seen later than MaxAge
-// without anybody noticing; with [Accept] there is no limit. MaxAge is counted from when the last complete answer was asked for,
-// by the monotonic clock, which on some systems stands still while the machine is suspended: after that, one Interval more.
+// A revocation may become visible in the list later than its own time says: between two servers of one issuer, or when
+// a transaction takes long. It then takes effect that much later. An API that is already running misses a revocation
+// that becomes visible more than 90 s late, because that is how far back each poll repeats the list.
 //
-// # What is not checked
+// While the server does not answer, the API learns nothing new. After [Config.MaxAge] the list is stale, and
+// [Config.WhenStale] decides:
 //
-//   - Tokens of other issuers: they pass. Each issuer needs a List of its own; combine their Checks in a function.
-//   - Tokens without a jti: they can't be on any list, and pass. Require it with middleware.Issuer.RequiredClaims where an
-//     issuer might leave it out.
-//   - Access tokens that a refresh has replaced, on a server that ends those (authserver's RevokePreviousAccessToken): the session
-//     goes on, so it is not in the feed. Introspection and authserver.Server.CheckAccessToken know them.
-//   - Tokens after the time that the feed says for their session. Package authserver counts five minutes after exp for APIs: more
-//     than that must not come together of middleware.Config.ClockSkew and of what the clocks of API and server differ.
-//   - What the server does not count as a revocation: a session that only expired, a user who lost a role, a client whose scopes were
-//     cut, and with authserver tokens without a session (client_credentials).
-//   - Whether the token is otherwise good: that was judged before Check is asked.
-//   - The feed's word. Whoever holds the issuer's TLS key or can answer in its place can have any token refused, and hide
-//     revocations for as long as that lasts.
+//   - [Reject]: no token of the issuer is accepted any more. No revocation is missed for longer than MaxAge.
+//   - [Accept]: tokens are judged by what is known, for however long the outage lasts.
+//
+// MaxAge counts from the request for the last complete answer, by the monotonic clock. On some systems that clock stops
+// while the machine is suspended; after a resume the list may be older than MaxAge by that time until the next poll.
+//
+// # What it does not check
+//
+//   - Tokens of other issuers pass. Each issuer needs its own List; call their Checks from one function.
+//   - Tokens without a jti pass, because no list can name them. Where an issuer might omit it, require jti with the
+//     middleware's RequiredClaims.
+//   - Access tokens that a refresh has replaced, on a server that ends them (authserver's RevokePreviousAccessToken).
+//     Their grant goes on, so it is not on the list. Introspection and authserver.Server.CheckAccessToken know them.
+//   - Tokens that are still accepted after their entry has ended. Package authserver keeps an entry until five minutes
+//     after the last exp. The middleware's ClockSkew plus the clock difference between API and server must not exceed
+//     those five minutes.
+//   - What the server does not count as a revocation: a grant that only expired, a user who lost a role, a client whose
+//     scopes were reduced. In package authserver also tokens without a grant (client_credentials).
+//   - Anything else about the token: the middleware has validated it before it calls Check.
+//   - The honesty of the server. Whoever holds the issuer's TLS key, or can answer in its place, can have any token
+//     rejected, and can hide revocations for as long as that lasts.
 package revocation

@@ -21,7 +21,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.feed.revoke(time.Hour, "family", "whole.jti", "x")
+		w.server.revoke(time.Hour, "grant", "whole.jti", "x")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
 		for _, row := range []struct {
@@ -29,17 +29,17 @@ func TestCheck(t *testing.T) {
 			jti  string
 			want error
 		}{
-			{"another session", "other.1", nil},
-			{"the session", "family.1.ABC", revocation.ErrRevoked},
-			{"the session, without anything behind it", "family", revocation.ErrRevoked},
-			{"the session, with a dot alone", "family.", revocation.ErrRevoked},
+			{"another grant", "other.1", nil},
+			{"the grant", "grant.1.ABC", revocation.ErrRevoked},
+			{"the grant id alone", "grant", revocation.ErrRevoked},
+			{"the grant id and a dot", "grant.", revocation.ErrRevoked},
 			{"a token that is listed itself", "whole.jti", revocation.ErrRevoked},
-			{"another token of the session of that one", "whole.other", nil},
-			{"what only begins like the session", "family2.1", nil},
-			{"what the session begins with", "fam.1", nil},
-			{"the session in another case", "Family.1", nil},
-			{"the session behind a dot", ".family", nil},
-			{"a session of one byte", "x.y", revocation.ErrRevoked},
+			{"another jti with the same first part", "whole.other", nil},
+			{"a longer id with the grant id as its prefix", "grant2.1", nil},
+			{"a prefix of the grant id", "fam.1", nil},
+			{"the grant id in another case", "Family.1", nil},
+			{"the grant id after a dot", ".grant", nil},
+			{"a grant id of one byte", "x.y", revocation.ErrRevoked},
 			{"an empty jti", "", nil},
 		} {
 			assert.ErrorIs(t, w.check(row.jti), row.want, row.name)
@@ -48,27 +48,27 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// Another issuer's token passes, whatever its jti is and however old the list.
+// Another issuer's token passes, whatever its jti and the age of the list.
 func TestOtherIssuersPass(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.feed.revoke(time.Hour, "family")
+		w.server.revoke(time.Hour, "grant")
 		ours := w.iss
 		w.iss = authtest.NewIssuer(t, authtest.IssuedBy(ours.Name()+"/"))
-		theirs := w.token("family.1")
+		theirs := w.token("grant.1")
 		w.iss = ours
 		stop := w.run()
 		assert.NoError(t, w.list.Check(t.Context(), theirs), "not read yet")
 		require.NoError(t, w.list.Ready(t.Context()))
 		assert.NoError(t, w.list.Check(t.Context(), theirs))
-		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+		assert.ErrorIs(t, w.check("grant.1"), revocation.ErrRevoked)
 		stop()
 		time.Sleep(time.Hour)
 		assert.NoError(t, w.list.Check(t.Context(), theirs), "stale")
 	})
 }
 
-// What the middleware makes of the verdicts, for a token that it remembers as well.
-func TestTheAnswers(t *testing.T) {
+// The middleware answers 401 for a revoked token and 503 for a stale list, also when the token is cached.
+func TestAnswersOfTheMiddleware(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		defer w.run()()
 		cfg := w.iss.Config()
@@ -77,7 +77,7 @@ func TestTheAnswers(t *testing.T) {
 		require.NoError(t, err)
 		defer auth.Close()
 		h := auth.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		request := w.iss.Request("GET", "/", authtest.Claim("jti", "family.1"))
+		request := w.iss.Request("GET", "/", authtest.Claim("jti", "grant.1"))
 		ask := func() *httptest.ResponseRecorder {
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, request.Clone(t.Context()))
@@ -85,16 +85,16 @@ func TestTheAnswers(t *testing.T) {
 		}
 		require.NoError(t, w.list.Ready(t.Context()))
 		assert.Equal(t, 200, ask().Code)
-		w.feed.revoke(time.Hour, "family")
+		w.server.revoke(time.Hour, "grant")
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
 		answer := ask()
 		assert.Equal(t, 401, answer.Code)
 		assert.Contains(t, answer.Header().Get("WWW-Authenticate"), `error="invalid_token"`)
 
-		w.feed.set(status(500))
+		w.server.set(status(500))
 		time.Sleep(2 * w.cfg.MaxAge)
-		assert.Equal(t, 401, ask().Code, "what is known is known")
+		assert.Equal(t, 401, ask().Code, "a known revocation holds while the list is stale")
 		request = w.iss.Request("GET", "/", authtest.Claim("jti", "other.1"))
 		answer = ask()
 		assert.Equal(t, 503, answer.Code)
@@ -107,18 +107,18 @@ func status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-func TestBeforeTheFirstWalk(t *testing.T) {
+func TestBeforeTheFirstPoll(t *testing.T) {
 	for _, row := range []struct {
 		when revocation.WhenStale
 		want error
-	}{{revocation.Refuse, revocation.ErrStale}, {revocation.Accept, nil}} {
+	}{{revocation.Reject, revocation.ErrStale}, {revocation.Accept, nil}} {
 		t.Run(string(row.when), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.cfg.WhenStale = row.when
-				w.feed.set(status(500))
+				w.server.set(status(500))
 				defer w.run()()
 				synctest.Wait()
-				assert.ErrorIs(t, w.check("family.1"), row.want)
+				assert.ErrorIs(t, w.check("grant.1"), row.want)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				err := w.list.Ready(ctx)
@@ -127,10 +127,10 @@ func TestBeforeTheFirstWalk(t *testing.T) {
 				assert.ErrorContains(t, err, "status 500")
 				assert.True(t, w.list.Status().Stale)
 
-				w.feed.revoke(time.Hour, "family")
-				w.feed.set(nil)
+				w.server.revoke(time.Hour, "grant")
+				w.server.set(nil)
 				require.NoError(t, w.list.Ready(t.Context()))
-				assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+				assert.ErrorIs(t, w.check("grant.1"), revocation.ErrRevoked)
 				assert.NoError(t, w.check("other.1"))
 				assert.False(t, w.list.Status().Stale)
 			})
@@ -138,16 +138,16 @@ func TestBeforeTheFirstWalk(t *testing.T) {
 	}
 }
 
-// An entry goes when it has ended, and for no other reason.
-func TestEntriesEnd(t *testing.T) {
+// An entry is removed when it has expired, and for no other reason.
+func TestEntriesExpire(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.feed.revoke(20*time.Second, "short")
-		w.feed.revoke(time.Hour, "long")
-		w.feed.revoke(-time.Second, "over")
+		w.server.revoke(20*time.Second, "short")
+		w.server.revoke(time.Hour, "long")
+		w.server.revoke(-time.Second, "over")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
-		assert.Equal(t, 2, w.list.Status().Entries, "what is over already is not taken")
-		w.feed.forget() // as a server does that was restored from a backup
+		assert.Equal(t, 2, w.list.Status().Entries, "an expired entry is not added")
+		w.server.forget() // like a server that was restored from a backup
 		time.Sleep(15 * time.Second)
 		assert.ErrorIs(t, w.check("short.1"), revocation.ErrRevoked)
 		time.Sleep(15 * time.Second)
@@ -159,14 +159,14 @@ func TestEntriesEnd(t *testing.T) {
 	})
 }
 
-// Each ends in its second, whatever others end earlier or later and came before or after it.
-func TestEntriesEndInTheirSecond(t *testing.T) {
+// Each entry expires in its own second, whatever was added before or after it.
+func TestEntriesExpireInTheirSecond(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.cfg.Interval = 50 * time.Millisecond
-		w.feed.pageSize = 600
+		w.server.pageSize = 600
 		revoke := func(batch string, first, last int) {
 			for i := range 600 {
-				w.feed.revoke(time.Duration(first+i%(last-first))*time.Second, fmt.Sprint(batch, i))
+				w.server.revoke(time.Duration(first+i%(last-first))*time.Second, fmt.Sprint(batch, i))
 			}
 		}
 		revoke("late", 20, 40)
@@ -177,7 +177,7 @@ func TestEntriesEndInTheirSecond(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 			live := 0
-			for _, e := range w.feed.revoked {
+			for _, e := range w.server.revoked {
 				if e.Exp > time.Now().Unix() {
 					live++
 				}
@@ -189,31 +189,31 @@ func TestEntriesEndInTheirSecond(t *testing.T) {
 	})
 }
 
-// The same id again stays for the later of both times.
-func TestAnEntryIsProlongedAndNeverShortened(t *testing.T) {
+// An id that is listed twice keeps the later exp.
+func TestEntryIsExtendedAndNeverShortened(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.feed.revoke(time.Minute, "family", "other")
+		w.server.revoke(time.Minute, "grant", "other")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
-		w.feed.revoke(10*time.Minute, "family")
-		w.feed.revoke(time.Second, "other")
+		w.server.revoke(10*time.Minute, "grant")
+		w.server.revoke(time.Second, "other")
 		time.Sleep(50 * time.Second)
 		assert.ErrorIs(t, w.check("other.1"), revocation.ErrRevoked)
 		time.Sleep(8 * time.Minute)
-		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+		assert.ErrorIs(t, w.check("grant.1"), revocation.ErrRevoked)
 		assert.Equal(t, 1, w.list.Status().Entries)
 	})
 }
 
-// A clock that was ahead for a while removes what has not ended; it is fetched again once the clock is right.
-func TestAClockThatGoesBack(t *testing.T) {
+// A clock that was ahead for a while removes entries too early. They are read again once the clock is right.
+func TestClockGoesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var mu sync.Mutex
 		var ahead time.Duration
 		set := func(d time.Duration) { mu.Lock(); ahead = d; mu.Unlock() }
 		w.cfg.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(ahead) }
-		w.feed.again = 0
-		w.feed.revoke(time.Hour, "family")
+		w.server.again = 0
+		w.server.revoke(time.Hour, "grant")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
 		set(24 * time.Hour)
@@ -223,41 +223,41 @@ func TestAClockThatGoesBack(t *testing.T) {
 		set(0)
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+		assert.ErrorIs(t, w.check("grant.1"), revocation.ErrRevoked)
 	})
 }
 
-// If it can't be fetched again, the list is incomplete and does not count as up to date, however young it is.
-func TestAClockThatGoesBackDuringAnOutage(t *testing.T) {
+// While they can't be read again, the list is incomplete, so it is stale whatever its age.
+func TestClockGoesBackDuringAnOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var ahead atomic.Int64
 		w.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		w.feed.again = 0
-		w.feed.revoke(time.Hour, "family")
+		w.server.again = 0
+		w.server.revoke(time.Hour, "grant")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
 		ahead.Store(int64(24 * time.Hour))
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
 		ahead.Store(0)
-		w.feed.set(status(503))
+		w.server.set(status(503))
 		time.Sleep(w.cfg.Interval)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), revocation.ErrStale)
-		w.feed.set(nil)
+		assert.ErrorIs(t, w.check("grant.1"), revocation.ErrStale)
+		w.server.set(nil)
 		time.Sleep(w.cfg.MaxAge / 4)
 		synctest.Wait()
-		assert.ErrorIs(t, w.check("family.1"), revocation.ErrRevoked)
+		assert.ErrorIs(t, w.check("grant.1"), revocation.ErrRevoked)
 		assert.NoError(t, w.check("other.1"))
 	})
 }
 
-// Reading goes on while the list changes.
-func TestChecksWhileTheListChanges(t *testing.T) {
+// Checks may run while the list changes.
+func TestConcurrentChecks(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		const n = 2000
 		w.cfg.Interval = 10 * time.Millisecond
-		w.feed.revoke(time.Hour, "always")
+		w.server.revoke(time.Hour, "always")
 		defer w.run()()
 		require.NoError(t, w.list.Ready(t.Context()))
 		always, later := w.token("always.1"), w.token(fmt.Sprint("s", n-1, ".1"))
@@ -273,7 +273,7 @@ func TestChecksWhileTheListChanges(t *testing.T) {
 			})
 		}
 		for i := range n {
-			w.feed.revoke(time.Second+time.Duration(i)*time.Millisecond, fmt.Sprint("s", i))
+			w.server.revoke(time.Second+time.Duration(i)*time.Millisecond, fmt.Sprint("s", i))
 			if i%100 == 0 {
 				time.Sleep(w.cfg.Interval)
 			}
@@ -282,18 +282,18 @@ func TestChecksWhileTheListChanges(t *testing.T) {
 	})
 }
 
-// Over TCP, with the transport that is used if the caller brings none.
-func TestOnLoopback(t *testing.T) {
-	f := newFeed()
-	f.revoke(time.Hour, "family")
+// Without an HTTPClient a List uses its own transport.
+func TestOwnTransport(t *testing.T) {
+	f := newFakeServer()
+	f.revoke(time.Hour, "grant")
 	srv := httptest.NewServer(http.StripPrefix("/revoked", f))
 	defer srv.Close()
 	w := newWorld(t)
 	w.cfg = revocation.NewConfig(srv.URL+"/", "api1", secret)
 	assert.Equal(t, srv.URL+"/revoked", w.cfg.URL)
-	w.cfg.WhenStale = revocation.Refuse
+	w.cfg.WhenStale = revocation.Reject
 	defer w.run()()
 	require.NoError(t, w.list.Ready(t.Context()))
 	assert.Equal(t, 1, w.list.Status().Entries)
-	assert.Contains(t, w.list.Run(t.Context()).Error(), "running already")
+	assert.Contains(t, w.list.Run(t.Context()).Error(), "already running")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -16,26 +17,26 @@ const (
 	maxExp    = 253402300799 // the end of the year 9999
 )
 
-// page is one answer of the feed.
+// page is one answer of the server.
 type page struct {
 	revoked []entry
 	cursor  string
 	more    bool
 }
 
-// parsePage reads an answer. It is strict about what it knows, since an entry that is misread is a revocation that is
-// missed; members that it does not know are passed over.
+// parsePage parses an answer. It is strict about the members that it knows, because an entry that is misread is a
+// revocation that is missed. It skips members that it does not know.
 func parsePage(body []byte) (p page, err error) {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return page{}, errors.New("not valid JSON")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	listed := false
-	err = object(dec, func(name string) (known bool, err error) {
+	found := false
+	err = parseObject(dec, func(name string) (known bool, err error) {
 		switch name {
 		case "revoked":
-			listed = true
+			found = true
 			p.revoked, err = parseEntries(dec)
 		case "cursor":
 			p.cursor, err = parseString(dec, name, maxCursor)
@@ -49,33 +50,33 @@ func parsePage(body []byte) (p page, err error) {
 	switch {
 	case err != nil:
 		return page{}, err
-	case !listed:
-		return page{}, errors.New(`no "revoked"`)
+	case !found:
+		return page{}, errors.New(`"revoked" is missing`)
 	case p.cursor == "":
-		return page{}, errors.New(`no "cursor"`)
+		return page{}, errors.New(`"cursor" is missing`)
 	}
 	return p, nil
 }
 
 func parseEntries(dec *json.Decoder) ([]entry, error) {
-	if err := delim(dec, '[', `"revoked" is not an array`); err != nil {
+	if err := expectDelim(dec, '[', `"revoked" is not an array`); err != nil {
 		return nil, err
 	}
 	var entries []entry
 	for dec.More() {
 		var e entry
-		err := object(dec, func(name string) (known bool, err error) {
+		err := parseObject(dec, func(name string) (known bool, err error) {
 			switch name {
 			case "id":
 				e.id, err = parseString(dec, name, maxID)
 			case "exp":
-				e.until, err = parseSeconds(dec)
+				e.exp, err = parseSeconds(dec)
 			default:
 				return false, nil
 			}
 			return true, err
 		})
-		if err == nil && (e.id == "" || e.until == 0) {
+		if err == nil && (e.id == "" || e.exp == 0) {
 			err = errors.New(`"id" and "exp" are required`)
 		}
 		if err != nil {
@@ -87,9 +88,10 @@ func parseEntries(dec *json.Decoder) ([]entry, error) {
 	return entries, err
 }
 
-// object reads one object. member reads the value of a member that it knows; none of these may come twice.
-func object(dec *json.Decoder, member func(name string) (known bool, err error)) error {
-	if err := delim(dec, '{', "not a JSON object"); err != nil {
+// parseObject parses one object. The function member parses the value of a member that it knows; none of these may
+// occur twice.
+func parseObject(dec *json.Decoder, member func(name string) (known bool, err error)) error {
+	if err := expectDelim(dec, '{', "not a JSON object"); err != nil {
 		return err
 	}
 	seen := make([]string, 0, 4)
@@ -99,10 +101,8 @@ func object(dec *json.Decoder, member func(name string) (known bool, err error))
 			return err
 		}
 		name, _ := token.(string)
-		for _, s := range seen {
-			if s == name {
-				return fmt.Errorf("%q comes twice", name)
-			}
+		if slices.Contains(seen, name) {
+			return fmt.Errorf("duplicate member %q", name)
 		}
 		known, err := member(name)
 		switch {
@@ -121,23 +121,24 @@ func object(dec *json.Decoder, member func(name string) (known bool, err error))
 	return err
 }
 
-func delim(dec *json.Decoder, want json.Delim, otherwise string) error {
+// expectDelim reads one token, and fails with the text message if it is not want.
+func expectDelim(dec *json.Decoder, want json.Delim, message string) error {
 	if token, err := dec.Token(); err != nil {
 		return err
 	} else if token != want {
-		return errors.New(otherwise)
+		return errors.New(message)
 	}
 	return nil
 }
 
-func parseString(dec *json.Decoder, name string, longest int) (string, error) {
+func parseString(dec *json.Decoder, name string, maxLen int) (string, error) {
 	token, err := dec.Token()
 	if err != nil {
 		return "", err
 	}
 	s, ok := token.(string)
-	if !ok || s == "" || len(s) > longest {
-		return "", fmt.Errorf("%q is not a string of 1 to %d bytes", name, longest)
+	if !ok || s == "" || len(s) > maxLen {
+		return "", fmt.Errorf("%q is not a string of 1 to %d bytes", name, maxLen)
 	}
 	return s, nil
 }

@@ -13,58 +13,58 @@ import (
 
 var pages = []struct {
 	name, body string
-	says       string // "" for an answer that is read
+	want       string // part of the error; "" for a good answer
 	ids        []string
 }{
 	{"empty", `{"revoked":[],"cursor":"c"}`, "", nil},
 	{"one", `{"revoked":[{"id":"a","exp":1735689600}],"cursor":"c"}`, "", []string{"a"}},
 	{"two and more", `{"revoked":[{"id":"a","exp":1},{"exp":253402300799,"id":"b"}],"cursor":"c","more":true}`, "", []string{"a", "b"}},
-	{"members in another order, and space", "\n{ \"more\" : false , \"cursor\":\"c\", \"revoked\" : [ ] }\t", "", nil},
+	{"members in another order, and whitespace", "\n{ \"more\" : false , \"cursor\":\"c\", \"revoked\" : [ ] }\t", "", nil},
 	{"unknown members", `{"x":{"revoked":[1]},"revoked":[{"id":"a","y":[[],{}],"exp":1}],"cursor":"c","x":null}`, "", []string{"a"}},
 	{"the longest id", `{"revoked":[{"id":"` + strings.Repeat("a", 128) + `","exp":1}],"cursor":"` + strings.Repeat("c", 128) + `"}`, "", []string{strings.Repeat("a", 128)}},
 
 	{"nothing", ``, "not valid JSON", nil},
 	{"not JSON", `revoked`, "not valid JSON", nil},
-	{"cut off", `{"revoked":[{"id":"a","exp":1}`, "not valid JSON", nil},
-	{"something behind it", `{"revoked":[],"cursor":"c"}{}`, "not valid JSON", nil},
-	{"a comma too many", `{"revoked":[{"id":"a","exp":1},],"cursor":"c"}`, "not valid JSON", nil},
+	{"truncated", `{"revoked":[{"id":"a","exp":1}`, "not valid JSON", nil},
+	{"trailing data", `{"revoked":[],"cursor":"c"}{}`, "not valid JSON", nil},
+	{"a trailing comma", `{"revoked":[{"id":"a","exp":1},],"cursor":"c"}`, "not valid JSON", nil},
 	{"not UTF-8", "{\"revoked\":[{\"id\":\"\xff\",\"exp\":1}],\"cursor\":\"c\"}", "not valid JSON", nil},
 	{"an array", `[]`, "not a JSON object", nil},
 	{"null", `null`, "not a JSON object", nil},
-	{"no list", `{"cursor":"c"}`, `no "revoked"`, nil},
-	{"a list by another name", `{"Revoked":[{"id":"a","exp":1}],"cursor":"c"}`, `no "revoked"`, nil},
+	{"no list", `{"cursor":"c"}`, `"revoked" is missing`, nil},
+	{"a list under a name in another case", `{"Revoked":[{"id":"a","exp":1}],"cursor":"c"}`, `"revoked" is missing`, nil},
 	{"a list that is null", `{"revoked":null,"cursor":"c"}`, "not an array", nil},
 	{"a list that is an object", `{"revoked":{},"cursor":"c"}`, "not an array", nil},
-	{"two lists", `{"revoked":[{"id":"a","exp":1}],"revoked":[],"cursor":"c"}`, `"revoked" comes twice`, nil},
-	{"no cursor", `{"revoked":[]}`, `no "cursor"`, nil},
+	{"two lists", `{"revoked":[{"id":"a","exp":1}],"revoked":[],"cursor":"c"}`, `duplicate member "revoked"`, nil},
+	{"no cursor", `{"revoked":[]}`, `"cursor" is missing`, nil},
 	{"an empty cursor", `{"revoked":[],"cursor":""}`, `"cursor" is not`, nil},
 	{"a long cursor", `{"revoked":[],"cursor":"` + strings.Repeat("c", 129) + `"}`, `"cursor" is not`, nil},
 	{"a number for a cursor", `{"revoked":[],"cursor":1}`, `"cursor" is not`, nil},
-	{"a word for more", `{"revoked":[],"cursor":"c","more":"true"}`, `"more" is not`, nil},
+	{"a string for more", `{"revoked":[],"cursor":"c","more":"true"}`, `"more" is not`, nil},
 	{"null for more", `{"revoked":[],"cursor":"c","more":null}`, `"more" is not`, nil},
-	{"a bare id", `{"revoked":["a"],"cursor":"c"}`, "entry 1: not a JSON object", nil},
+	{"a string as entry", `{"revoked":["a"],"cursor":"c"}`, "entry 1: not a JSON object", nil},
 	{"no id", `{"revoked":[{"exp":1}],"cursor":"c"}`, "entry 1", nil},
 	{"an empty id", `{"revoked":[{"id":"","exp":1}],"cursor":"c"}`, "entry 1", nil},
 	{"a long id", `{"revoked":[{"id":"` + strings.Repeat("a", 129) + `","exp":1}],"cursor":"c"}`, "entry 1", nil},
 	{"a number for an id", `{"revoked":[{"id":1,"exp":1}],"cursor":"c"}`, "entry 1", nil},
-	{"two ids", `{"revoked":[{"id":"a","id":"b","exp":1}],"cursor":"c"}`, `"id" comes twice`, nil},
+	{"two ids", `{"revoked":[{"id":"a","id":"b","exp":1}],"cursor":"c"}`, `duplicate member "id"`, nil},
 	{"no exp", `{"revoked":[{"id":"b","exp":1},{"id":"a"}],"cursor":"c"}`, "entry 2", nil},
 	{"exp 0", `{"revoked":[{"id":"a","exp":0}],"cursor":"c"}`, "whole Unix seconds", nil},
 	{"a negative exp", `{"revoked":[{"id":"a","exp":-1}],"cursor":"c"}`, "whole Unix seconds", nil},
-	{"a fraction", `{"revoked":[{"id":"a","exp":1.5}],"cursor":"c"}`, "whole Unix seconds", nil},
-	{"an exponent", `{"revoked":[{"id":"a","exp":1e9}],"cursor":"c"}`, "whole Unix seconds", nil},
+	{"a fraction for exp", `{"revoked":[{"id":"a","exp":1.5}],"cursor":"c"}`, "whole Unix seconds", nil},
+	{"an exponent for exp", `{"revoked":[{"id":"a","exp":1e9}],"cursor":"c"}`, "whole Unix seconds", nil},
 	{"an exp beyond the year 9999", `{"revoked":[{"id":"a","exp":253402300800}],"cursor":"c"}`, "whole Unix seconds", nil},
 	{"an exp beyond 64 bits", `{"revoked":[{"id":"a","exp":99999999999999999999}],"cursor":"c"}`, "whole Unix seconds", nil},
-	{"a word for exp", `{"revoked":[{"id":"a","exp":"1"}],"cursor":"c"}`, "whole Unix seconds", nil},
-	{"nested deeply", `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `,"revoked":[],"cursor":"c"}`, "not valid JSON", nil},
+	{"a string for exp", `{"revoked":[{"id":"a","exp":"1"}],"cursor":"c"}`, "whole Unix seconds", nil},
+	{"deep nesting", `{"x":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `,"revoked":[],"cursor":"c"}`, "not valid JSON", nil},
 }
 
-func TestPages(t *testing.T) {
+func TestParsePage(t *testing.T) {
 	for _, row := range pages {
 		t.Run(row.name, func(t *testing.T) {
 			ids, _, cursor, _, err := revocation.ParsePage([]byte(row.body))
-			if row.says != "" {
-				assert.ErrorContains(t, err, row.says)
+			if row.want != "" {
+				assert.ErrorContains(t, err, row.want)
 				return
 			}
 			require.NoError(t, err)
@@ -74,7 +74,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// FuzzPage: whatever the answer, reading it does not panic, and what is read is within the bounds and reads the same again.
+// FuzzPage checks that no answer makes parsePage panic, that what it returns is within the bounds, and that it reads
+// the same again when written.
 func FuzzPage(f *testing.F) {
 	for _, row := range pages {
 		f.Add([]byte(row.body))

@@ -57,7 +57,7 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
 	flags.BoolVar(&o.RevocationList, "revocation-list", false, "reject access tokens of revoked grants, by the issuer's revocation list")
 	flags.StringVar(&o.RevocationListClient, "revocation-list-client", "api1", "the `client` that asks for the revocation list; its secret is in the environment variable API1_SECRET")
-	flags.StringVar(&o.WhenStale, "when-stale", "refuse", "what becomes of tokens when the revocation list can't be had: `refuse` (503; /readyz stays 200) or accept")
+	flags.StringVar(&o.WhenStale, "when-stale", "reject", "what becomes of tokens when the revocation list can't be had: `reject` (503; /readyz stays 200) or accept")
 }
 
 // config turns the flags into the middleware's configuration. A flag with a value that the middleware refuses is named.
@@ -140,8 +140,8 @@ func (o *Options) revocationList(logger *slog.Logger) (*revocation.List, error) 
 		return nil, nil
 	case o.RevocationListClient == "":
 		return nil, &program.UsageError{Flag: "revocation-list-client", Err: errors.New("it is empty")}
-	case when != revocation.Refuse && when != revocation.Accept:
-		return nil, &program.UsageError{Flag: "when-stale", Err: fmt.Errorf("%q is neither refuse nor accept", o.WhenStale)}
+	case when != revocation.Reject && when != revocation.Accept:
+		return nil, &program.UsageError{Flag: "when-stale", Err: fmt.Errorf("%q is neither reject nor accept", o.WhenStale)}
 	case o.Skew > 5*time.Minute: // the list forgets a session when its tokens are over for an API with that much skew
 		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than the 5m that -revocation-list allows for", o.Skew)}
 	}

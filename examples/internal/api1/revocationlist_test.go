@@ -45,7 +45,7 @@ func inBubble(t *testing.T, change func(*world, *api1.Options), test func(*world
 			}))
 		o := api1.Options{
 			Issuer: w.as.Issuer(), Audience: "api1", Skew: time.Minute, RequireExp: true, Realm: "api1", Client: &http.Client{Transport: w},
-			RevocationList: true, RevocationListClient: "api1", RevocationListSecret: "api1 secret", WhenStale: "refuse",
+			RevocationList: true, RevocationListClient: "api1", RevocationListSecret: "api1 secret", WhenStale: "reject",
 		}
 		change(w, &o)
 		var err error
@@ -141,7 +141,7 @@ func TestTheListIsAway(t *testing.T) {
 	for _, row := range []struct {
 		whenStale string
 		status    int
-	}{{"refuse", 503}, {"accept", 200}} {
+	}{{"reject", 503}, {"accept", 200}} {
 		t.Run(row.whenStale, func(t *testing.T) {
 			inBubble(t, func(_ *world, o *api1.Options) { o.WhenStale = row.whenStale }, func(w *world) {
 				gone, later, stays := w.as.SignIn("spa"), w.as.SignIn("spa"), w.as.SignIn("spa")

@@ -23,18 +23,18 @@ import (
 
 const (
 	secret = "s3cret: with a colon"
-	cursor = "+&at " // what every cursor begins with: it has to be escaped
+	cursor = "+&at " // the start of every cursor: it needs escaping
 )
 
-// A feed is the server's side: what is revoked, in the order in which it was, in pages. It does not leave out what has ended.
-type feed struct {
+// fakeServer serves what was revoked, in that order, in pages. It does not leave out expired entries.
+type fakeServer struct {
 	mu       sync.Mutex
 	revoked  []revoked
 	pageSize int
-	again    int // how many of the last entries come again with every poll
+	again    int // the number of last entries that every poll repeats
 	requests []asked
 	busy     int
-	fault    http.HandlerFunc // answers in its place, unless nil
+	fault    http.HandlerFunc // answers instead, unless nil
 }
 
 type revoked struct {
@@ -47,48 +47,48 @@ type asked struct {
 	since string
 }
 
-func newFeed() *feed { return &feed{pageSize: 100, again: 2} }
+func newFakeServer() *fakeServer { return &fakeServer{pageSize: 100, again: 2} }
 
-func (f *feed) revoke(life time.Duration, ids ...string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (s *fakeServer) revoke(life time.Duration, ids ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, id := range ids {
-		f.revoked = append(f.revoked, revoked{id, time.Now().Add(life).Unix()})
+		s.revoked = append(s.revoked, revoked{id, time.Now().Add(life).Unix()})
 	}
 }
 
-func (f *feed) set(fault http.HandlerFunc) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.fault = fault
+func (s *fakeServer) set(fault http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
 }
 
-func (f *feed) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.revoked = nil
+func (s *fakeServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = nil
 }
 
 // asked returns the requests since the last call.
-func (f *feed) asked() []asked {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := f.requests
-	f.requests = nil
+func (s *fakeServer) asked() []asked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.requests
+	s.requests = nil
 	return all
 }
 
-func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.requests = append(f.requests, asked{time.Now(), r.URL.Query().Get("since")})
-	if f.fault != nil {
-		fault := f.fault
-		f.busy++
-		f.mu.Unlock()
+func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, asked{time.Now(), r.URL.Query().Get("since")})
+	if s.fault != nil {
+		fault := s.fault
+		s.busy++
+		s.mu.Unlock()
 		fault(w, r)
-		f.mu.Lock()
-		f.busy--
+		s.mu.Lock()
+		s.busy--
 		return
 	}
 	if id, pass, _ := r.BasicAuth(); id != "api1" || pass != "s3cret%3A+with+a+colon" {
@@ -98,15 +98,15 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := 0
 	if since := r.URL.Query().Get("since"); since != "" {
 		var err error
-		if at, err = strconv.Atoi(strings.TrimPrefix(since, cursor)); err != nil || at > len(f.revoked) {
+		if at, err = strconv.Atoi(strings.TrimPrefix(since, cursor)); err != nil || at > len(s.revoked) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 	}
 	answer := map[string]any{}
-	end := min(at+f.pageSize, len(f.revoked))
-	answer["revoked"], answer["cursor"] = append([]revoked{}, f.revoked[at:end]...), fmt.Sprint(cursor, max(at, end-f.again))
-	if end < len(f.revoked) {
+	end := min(at+s.pageSize, len(s.revoked))
+	answer["revoked"], answer["cursor"] = append([]revoked{}, s.revoked[at:end]...), fmt.Sprint(cursor, max(at, end-s.again))
+	if end < len(s.revoked) {
 		answer["cursor"], answer["more"] = fmt.Sprint(cursor, end), true
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -114,7 +114,7 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// inProcess brings requests to a handler without a network, and gives up when they do.
+// inProcess serves requests by a handler without a network, and honours their contexts.
 type inProcess struct{ http.Handler }
 
 func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -134,23 +134,23 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// A world is an issuer, its feed, and an API that follows it.
+// world is an issuer, its revocation list, and an API that follows it.
 type world struct {
-	t    testing.TB
-	iss  *authtest.Issuer
-	feed *feed
-	cfg  *revocation.Config
-	list *revocation.List
+	t      testing.TB
+	iss    *authtest.Issuer
+	server *fakeServer
+	cfg    *revocation.Config
+	list   *revocation.List
 
 	mu     sync.Mutex
 	events []revocation.Event
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, iss: authtest.NewIssuer(t), feed: newFeed()}
+	w := &world{t: t, iss: authtest.NewIssuer(t), server: newFakeServer()}
 	w.cfg = revocation.NewConfig(w.iss.Name(), "api1", secret)
-	w.cfg.WhenStale = revocation.Refuse
-	w.cfg.HTTPClient = &http.Client{Transport: inProcess{w.feed}}
+	w.cfg.WhenStale = revocation.Reject
+	w.cfg.HTTPClient = &http.Client{Transport: inProcess{w.server}}
 	w.cfg.OnEvent = func(e revocation.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -159,7 +159,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// run starts the list. stop ends it and waits until it has ended.
+// run starts the list. stop ends Run and waits for it.
 func (w *world) run() (stop func()) {
 	var err error
 	w.list, err = revocation.New(w.cfg)
@@ -173,12 +173,12 @@ func (w *world) run() (stop func()) {
 	}
 }
 
-// inBubble runs test in a bubble of its own, in which nothing is left when it ends.
+// inBubble runs test in a synctest bubble, which fails if a goroutine is left at the end.
 func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
 }
 
-// kinds returns what was told since the last call.
+// kinds returns the kinds of the events since the last call.
 func (w *world) kinds() []string {
 	synctest.Wait()
 	w.mu.Lock()
@@ -191,7 +191,7 @@ func (w *world) kinds() []string {
 	return kinds
 }
 
-// token returns an accepted token with that jti.
+// token returns a validated token with that jti.
 func (w *world) token(jti string, mods ...authtest.Mod) *middleware.Token {
 	w.t.Helper()
 	cfg := w.iss.Config()
@@ -203,5 +203,5 @@ func (w *world) token(jti string, mods ...authtest.Mod) *middleware.Token {
 	return tok
 }
 
-// check asks about a token with that jti.
+// check calls Check with a token with that jti.
 func (w *world) check(jti string) error { return w.list.Check(w.t.Context(), w.token(jti)) }

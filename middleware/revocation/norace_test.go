@@ -1,5 +1,0 @@
-//go:build !race
-
-package revocation_test
-
-const raceDetector = false
