@@ -33,7 +33,7 @@ var acceptance = []struct {
 	{4, "only G and H are about refreshing; the API takes no part", ". TestRefreshRotates"},
 	{5, "H: the server verifies the refresh token", ". TestT6ForgedTokensTouchNothing"},
 	{6, "H: the old refresh token is void after the grace, and so is the old access token if that is asked for",
-		". TestT4SpentTokenEndsTheFamily, . TestRevokePreviousAccessToken"},
+		". TestT4SpentTokenRevokesTheGrant, . TestRevokePreviousAccessToken"},
 	{7, "H: new tokens come back", ". TestT1CurrentTokenRotates"},
 	{8, "POST /auth/refreshtoken", ". TestJSONAlias"},
 	{9, "it takes application/json", ". TestJSONAlias"},
@@ -72,7 +72,7 @@ var acceptance = []struct {
 		w.advance(time.Minute)
 		assert.Equal(t, w.now().Add(lifetime+clocks), w.row(w.refresh(token).str("refresh_token")).AccessExpiresAt)
 	}},
-	{34, "the state of a refresh token has an absolute end", ". TestT8ExpiredFamilies"},
+	{34, "the state of a refresh token has an absolute end", ". TestT8ExpiredGrants"},
 	{35, "the store is an interface", "boltstore TestStore"},
 	{36, "what makes tokens can be replaced", ". TestFailedRequestsSpendNothing"},
 	{37, "no refresh_token: invalid_request, not 500", refusal("invalid_request", "grant_type", "refresh_token")},
@@ -82,14 +82,14 @@ var acceptance = []struct {
 	{39, "an endpoint of the application may return new tokens", ". TestIssueTokens"},
 	{40, "when asked to: an ID token and a refresh token", ". TestIssueTokens"},
 	{41, "otherwise none: nothing is issued without a call", ". TestIssueTokens"},
-	{42, "a changed credential ends the old families", ". TestIssueTokens"},
+	{42, "a changed credential ends the old grants", ". TestIssueTokens"},
 	{43, "access tokens are short-lived", func(t *testing.T, w *world) {
 		assert.Equal(t, 5*time.Minute, authserver.NewConfig(issuer).AccessTokenLifetime)
 	}},
 	{44, "after expiry the client refreshes without a login", ". TestAccessTokenIsGoodForAResourceServer"},
-	{45, "an expired refresh token: invalid_grant", ". TestT8ExpiredFamilies"},
+	{45, "an expired refresh token: invalid_grant", ". TestT8ExpiredGrants"},
 	{46, "browser applications: CORS for each client's origins, without credentials", ". TestCORS"},
-	{47, "rotation, reuse detection, an absolute end", ". TestT4SpentTokenEndsTheFamily"},
+	{47, "rotation, reuse detection, an absolute end", ". TestT4SpentTokenRevokesTheGrant"},
 	{48, "a refresh gives an access token and an ID token without credentials of the user", ". TestRefreshRotates"},
 	{49, "purpose 1: to limit misuse", ". TestModelOfTheStateMachine"},
 	{50, "purpose 2: the latest information", ". TestRefreshSeesTheUserAndTheClientAsTheyAreNow"},
@@ -140,7 +140,7 @@ var acceptance = []struct {
 	{93, "clients may refresh by themselves", "../middleware/authclient TestMargin"},
 	{94, "a refresh token is bound to its client; a wrong one harms nothing", ". TestT7OtherClientsTokenIsRefusedAndUnharmed"},
 	{95, "a new refresh token; the client uses that", ". TestT1CurrentTokenRotates"},
-	{96, "the server may revoke the old one", ". TestT4SpentTokenEndsTheFamily"},
+	{96, "the server may revoke the old one", ". TestT4SpentTokenRevokesTheGrant"},
 	{97, "the new refresh token has the scope of the old one", ". TestScopeOfTheRefreshTokenNeverChanges"},
 	{98, "POST to the token endpoint", ". TestTokenEndpointHygiene"},
 	{99, "grant_type is required", refusal("invalid_request", "refresh_token", "x")},
@@ -228,7 +228,7 @@ func testExists(t *testing.T, folder, name string) bool {
 	return false
 }
 
-// rt is the refresh token of a new session with the scopes of the demo.
+// rt is the refresh token of a new grant with the scopes of the demo.
 func (w *world) rt() string { return w.signIn().str("refresh_token") }
 
 // success checks a header, or the status, of a successful answer.

@@ -57,7 +57,7 @@ func (s *Server) authenticateAssertion(ctx context.Context, p *params) (*Client,
 	if err := s.checkAssertion(ctx, c, raw); err != nil {
 		return nil, s.clientFailed(ctx, id, fmt.Errorf("authserver: assertion refused: %w", err))
 	}
-	if err := s.spendAssertion(ctx, c, claims); err != nil {
+	if err := s.claimAssertion(ctx, c, claims); err != nil {
 		if errors.Is(err, ErrConflict) {
 			return nil, s.clientFailed(ctx, id, errors.New("authserver: the assertion was used before"))
 		}
@@ -129,8 +129,8 @@ func verifyAssertion(ctx context.Context, raw string, claims *jwt.RegisteredClai
 	return jwt.ErrTokenSignatureInvalid
 }
 
-// spendAssertion makes sure that an assertion, which may have been seen on its way, works once.
-func (s *Server) spendAssertion(ctx context.Context, c *Client, claims *jwt.RegisteredClaims) error {
+// claimAssertion makes sure that an assertion, which may have been seen on its way, works once.
+func (s *Server) claimAssertion(ctx context.Context, c *Client, claims *jwt.RegisteredClaims) error {
 	sum := sha256.Sum256([]byte(c.ID + "\x00" + claims.ID))
 	until := claims.ExpiresAt.Add(assertionLeeway + time.Second).UTC().Truncate(time.Millisecond)
 	return s.cfg.Store.Once(ctx, "assertion:"+base64.RawURLEncoding.EncodeToString(sum[:]), s.now(), until)

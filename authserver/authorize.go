@@ -47,7 +47,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, a, url.Values{"error": {refusal.code}, "error_description": {refusal.description}})
 		return
 	}
-	login, done, refusal := s.whoIsIt(w, r, a, query)
+	login, done, refusal := s.authenticateUser(w, r, a, query)
 	if done {
 		return
 	}
@@ -153,7 +153,7 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 		return badRequest("unsupported_response_type", "the only response type is code")
 	case !slices.Contains([]string{"", "query", "form_post"}, p.get("response_mode")):
 		return invalidRequest("the response modes are query and form_post")
-	case !c.allows(grantCode):
+	case !c.allows(grantTypeCode):
 		return badRequest("unauthorized_client", "the client may not use the authorization code grant")
 	}
 	var ok bool
@@ -166,7 +166,7 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 	if refusal := s.checkResources(a.resources, a.scopes); refusal != nil {
 		return refusal
 	}
-	a.resources = distinct(a.resources) // all are known, so these are few; the row keeps them as long as the session lives
+	a.resources = distinct(a.resources) // all are known, so these are few; the row keeps them as long as the grant lives
 	a.challenge = p.get("code_challenge")
 	switch method := p.get("code_challenge_method"); {
 	case a.challenge == "" && method != "":
@@ -194,17 +194,17 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 	return nil
 }
 
-// whoIsIt finds out who is signed in, or shows the login page; then done is true.
-func (s *Server) whoIsIt(w http.ResponseWriter, r *http.Request, a *authorization, query string) (l *Login, done bool, refusal *oauthError) {
+// authenticateUser finds out who is signed in, or shows the login page; then done is true.
+func (s *Server) authenticateUser(w http.ResponseWriter, r *http.Request, a *authorization, query string) (l *Login, done bool, refusal *oauthError) {
 	none := slices.Contains(a.prompt, "none")
 	fresh := slices.Contains(a.prompt, "login") || slices.Contains(a.prompt, "select_account")
 	if s.cfg.Login != nil {
 		return s.applicationLogin(w, r, a, query, fresh, none)
 	}
-	if in := s.session(r); in != nil && !fresh {
+	if in := s.browserLogin(r); in != nil && !fresh {
 		u, err := s.cfg.Users.User(r.Context(), in.Subject)
 		switch {
-		case err == nil && !s.tooOld(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter) && a.expects(in.Subject):
+		case err == nil && !s.exceedsMaxAge(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter) && a.expects(in.Subject):
 			return &Login{Subject: in.Subject, AuthTime: in.AuthTime, SessionID: in.ID, AMR: []string{"pwd"}}, false, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAccessDenied):
 			return nil, false, unavailable(err)
@@ -217,8 +217,8 @@ func (s *Server) whoIsIt(w http.ResponseWriter, r *http.Request, a *authorizatio
 	return nil, true, nil
 }
 
-// tooOld tells whether max_age asks for a newer sign-in.
-func (s *Server) tooOld(a *authorization, signedIn time.Time) bool {
+// exceedsMaxAge tells whether max_age asks for a newer sign-in.
+func (s *Server) exceedsMaxAge(a *authorization, signedIn time.Time) bool {
 	return a.maxAge >= 0 && s.now().Sub(signedIn) > a.maxAge
 }
 
@@ -243,7 +243,7 @@ func (s *Server) newCode(r *http.Request, a *authorization, l *Login) (string, *
 
 // newGrant makes the row of a new grant; nothing is written yet.
 func (s *Server) newGrant(c *Client, l *Login, scopes, resources []string, now time.Time) Grant {
-	t := s.cfg.terms(c)
+	t := s.cfg.policyFor(c)
 	g := Grant{ClientID: c.ID, Subject: l.Subject, Scopes: scopes, Resources: resources, SessionID: l.SessionID,
 		AuthTime: l.AuthTime.UTC().Truncate(time.Millisecond), ACR: l.ACR, AMR: l.AMR, CreatedAt: now}
 	g.ID, g.Salt = newGrantID()

@@ -27,7 +27,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// renewal is a session that is renewed again and again: a public client, an access token and an ID token each time, everything in
+// renewal is a grant that is renewed again and again: a public client, an access token and an ID token each time, everything in
 // memory, nobody listening.
 type renewal struct {
 	handler http.Handler
@@ -44,7 +44,7 @@ func newRenewal(tb testing.TB, algorithm string) *renewal {
 	cfg := authserver.NewConfig(issuer)
 	cfg.Keys, cfg.Users = keys, users
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{spaBack},
+	cfg.Clients = []authserver.Client{{ID: "spa", GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{spaBack},
 		Scopes: []string{"openid", "offline_access", "api1"}}}
 	srv, err := authserver.New(cfg)
 	require.NoError(tb, err)
@@ -61,7 +61,7 @@ func (r *renewal) request() *http.Request {
 		Body: io.NopCloser(strings.NewReader(body)), RemoteAddr: "192.0.2.1:1234"}
 }
 
-// serve renews the session once, without a network.
+// serve renews the grant once, without a network.
 func (r *renewal) serve(tb testing.TB, req *http.Request) {
 	r.out.reset()
 	r.handler.ServeHTTP(&r.out, req)
@@ -98,15 +98,15 @@ func (a *answerBuffer) Write(p []byte) (int, error) {
 
 // unsigned is a token endpoint that does what cannot be left out, but the signatures, and checks next to nothing.
 type unsigned struct {
-	mu       sync.Mutex
-	sessions map[[32]byte]string
+	mu     sync.Mutex
+	grants map[[32]byte]string
 }
 
 func (u *unsigned) put(sub string) string {
 	token := rand.Text() + rand.Text()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.sessions[sha256.Sum256([]byte(token))] = sub
+	u.grants[sha256.Sum256([]byte(token))] = sub
 	return token
 }
 
@@ -114,8 +114,8 @@ func (u *unsigned) take(token string) string {
 	hash := sha256.Sum256([]byte(token))
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	sub := u.sessions[hash]
-	delete(u.sessions, hash)
+	sub := u.grants[hash]
+	delete(u.grants, hash)
 	return sub
 }
 
@@ -138,7 +138,7 @@ func (u *unsigned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var unsignedToken = strings.Repeat("A", 600) // as long as a signed one
 
 func newUnsigned() *renewal {
-	u := &unsigned{sessions: map[[32]byte]string{}}
+	u := &unsigned{grants: map[[32]byte]string{}}
 	return &renewal{handler: u, token: u.put("alice-1"), out: answerBuffer{header: http.Header{}}}
 }
 

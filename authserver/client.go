@@ -23,9 +23,9 @@ const (
 )
 
 const (
-	grantCode        = "authorization_code"
-	grantRefresh     = "refresh_token"
-	grantCredentials = "client_credentials"
+	grantTypeCode        = "authorization_code"
+	grantTypeRefresh     = "refresh_token"
+	grantTypeCredentials = "client_credentials"
 )
 
 // Client is one application that may ask for tokens. It can be read from JSON; lifetimes are strings like "60s" there.
@@ -40,20 +40,20 @@ type Client struct {
 	Secrets []Secret `json:"secrets,omitempty"`
 	// JWKS is a JSON Web Key Set of public keys for private_key_jwt.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
-	// Grants: authorization_code, refresh_token, client_credentials; at least one, unless the client has Serves.
-	Grants []string `json:"grant_types"`
+	// GrantTypes: authorization_code, refresh_token, client_credentials; at least one, unless the client has Serves.
+	GrantTypes []string `json:"grant_types"`
 	// RedirectURIs are compared byte by byte. Native additionally lets the port of http://127.0.0.1, http://[::1] and
 	// http://localhost URIs vary (RFC 8252 section 7.3). There is no consent page: another program on the same machine can pose
 	// as a native client while its user is signed in (RFC 8252 section 8.6).
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	Native                 bool     `json:"native,omitempty"`
-	// Scopes that the client may ask for. Refresh tokens need offline_access here, in the request, and refresh_token in Grants.
+	// Scopes that the client may ask for. Refresh tokens need offline_access here, in the request, and refresh_token in GrantTypes.
 	Scopes []string `json:"scopes,omitempty"`
 	// Origins of browser applications that may read the answers of the token, revocation and userinfo endpoints (CORS).
 	Origins []string `json:"allowed_origins,omitempty"`
-	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens, and read the list of
-	// revoked sessions. It needs a secret, or keys, which do for introspection but not for the list; and no grant if it does nothing else.
+	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens, and read the &
+	// revoked grants. It needs a secret, or keys, which do for introspection but not for the list; and no grant if it does nothing else.
 	Serves []string `json:"serves,omitempty"`
 	// DangerouslyOptionalPKCE lets the client start a code flow without PKCE: whoever gets hold of a code, from a log or a
 	// referrer, needs only the client's secret besides. Only for confidential clients that cannot do better.
@@ -70,7 +70,7 @@ type Client struct {
 // clone returns a copy that shares nothing with c.
 func (c Client) clone() *Client {
 	c.Secrets, c.JWKS = slices.Clone(c.Secrets), slices.Clone(c.JWKS)
-	for _, list := range []*[]string{&c.Grants, &c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scopes, &c.Origins, &c.Serves} {
+	for _, list := range []*[]string{&c.GrantTypes, &c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scopes, &c.Origins, &c.Serves} {
 		*list = slices.Clone(*list)
 	}
 	if c.RefreshGrace != nil {

@@ -127,9 +127,9 @@ func basicCredentials(header string) (id, secret string, ok bool) {
 // public tells whether the client has nothing to authenticate with.
 func (c *Client) public() bool { return len(c.Secrets) == 0 && len(c.JWKS) == 0 }
 
-func (c *Client) allows(grant string) bool { return slices.Contains(c.Grants, grant) }
+func (c *Client) allows(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
 // offline tells whether the client may have refresh tokens.
 func (c *Client) offline() bool {
-	return c.allows(grantRefresh) && slices.Contains(c.Scopes, scopeOffline)
+	return c.allows(grantTypeRefresh) && slices.Contains(c.Scopes, scopeOffline)
 }

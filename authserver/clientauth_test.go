@@ -148,7 +148,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 	require.NoError(t, err)
 
 	w := newWorld(t, func(w *world) {
-		w.cfg.Clients = append(w.cfg.Clients, authserver.Client{ID: "robot", JWKS: set, Grants: []string{"client_credentials"}, Scopes: []string{"api1"}})
+		w.cfg.Clients = append(w.cfg.Clients, authserver.Client{ID: "robot", JWKS: set, GrantTypes: []string{"client_credentials"}, Scopes: []string{"api1"}})
 	})
 	send := func(assertion string, pairs ...string) reply {
 		return w.form("/token", append(pairs, "grant_type", "client_credentials", "client_assertion", assertion,

@@ -39,7 +39,7 @@ type Config struct {
 	Origins []string
 	// Users knows the people; required if any client has authorization_code.
 	Users Users
-	// Login replaces the built-in login form, and the browser session behind it: a logout then ends the grants, and what the
+	// Login replaces the built-in login form, and the browser login behind it: a logout then ends the grants, and what the
 	// application knows of the browser is for the application to end (event "logout").
 	Login LoginFunc
 	// Resources maps the name of each resource server (the aud of its tokens) to the scopes that belong to it. The scopes
@@ -50,12 +50,12 @@ type Config struct {
 	AccessTokenLifetime time.Duration
 	// CodeLifetime is how long an authorization code can be exchanged: 60 s by default, at most 10 minutes.
 	CodeLifetime time.Duration
-	// RefreshTokenLifetime is the absolute life of a family, 30 days by default: after that the user signs in again.
+	// RefreshTokenLifetime is the absolute life of a grant, 30 days by default: after that the user signs in again.
 	RefreshTokenLifetime time.Duration
-	// RefreshIdleLifetime ends a family that is not used for so long, 14 days by default.
+	// RefreshIdleLifetime ends a grant that is not used for so long, 14 days by default.
 	RefreshIdleLifetime time.Duration
 	// RefreshGrace is how long a superseded refresh token still gets its current successor: 10 s by default, at most 60 s. 0 is
-	// strict: any double submit ends the family. It should be longer than the store is away in a failover: a client whose refresh
+	// strict: any double submit ends the grant. It should be longer than the store is away in a failover: a client whose refresh
 	// was stored, and whose answer was lost with the store, can only ask again when the store is back.
 	RefreshGrace time.Duration
 	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace; beyond it the answer
@@ -64,17 +64,17 @@ type Config struct {
 	MaxReplays int
 	// RevokePreviousAccessToken ends, with each new refresh token, the access tokens that came with the former ones: for
 	// introspection, userinfo and the APIs that use [Server.CheckAccessToken], not for those that read the revocation list: the
-	// session goes on. They stay good for RefreshGrace, like the refresh
+	// grant goes on. They stay good for RefreshGrace, like the refresh
 	// token they came with, so that requests on their way are not refused; a grace of 0 ends them at once. Off by default: an
 	// API that judges tokens by itself takes them until they expire anyway.
 	RevokePreviousAccessToken bool
 	// Rotation is RotateAlways by default.
 	Rotation Rotation
-	// MaxRollback lets a family go on when a client presents a token that is so many generations ahead of the store, as
+	// MaxRollback lets a grant go on when a client presents a token that is so many generations ahead of the store, as
 	// happens when a store loses its last commits. 0, the default: such a token is refused and an event tells of it.
 	MaxRollback int
-	// SessionsPerClient limits the families of one user at one client; the oldest give way. 0, the default: no limit.
-	SessionsPerClient int
+	// GrantsPerClient limits the grants of one user at one client; the oldest give way. 0, the default: no limit.
+	GrantsPerClient int
 	// LoginLifetime is how long a browser stays signed in at the built-in form: 8 hours by default.
 	LoginLifetime time.Duration
 

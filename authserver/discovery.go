@@ -35,7 +35,7 @@ func (s *Server) metadata() map[string]any {
 		"claims_supported":                      slices.Compact(claims),
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{"query", "form_post"},
-		"grant_types_supported":                 []string{grantCode, grantRefresh, grantCredentials},
+		"grant_types_supported":                 []string{grantTypeCode, grantTypeRefresh, grantTypeCredentials},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{s.keys.Algorithm()},
 		"code_challenge_methods_supported":      []string{"S256"},

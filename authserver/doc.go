@@ -4,7 +4,7 @@
 //
 //	cfg := authserver.NewConfig("https://login.example")
 //	cfg.Resources = map[string][]string{"api1": {"api1"}}
-//	cfg.Clients = []authserver.Client{{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, …}}
+//	cfg.Clients = []authserver.Client{{ID: "spa", GrantTypes: []string{"authorization_code", "refresh_token"}, …}}
 //	cfg.Users = users // NewUserList, or your own
 //	srv, err := authserver.New(cfg)
 //	go srv.Run(ctx) // deletes what has expired
@@ -18,10 +18,10 @@
 //
 // # Refresh tokens
 //
-// All refresh tokens that descend from one grant are a family, and a family is one row of the [Store], however often it is
-// refreshed. A refresh token carries the family's id, a generation and an HMAC; nothing token-shaped is at rest, and the
+// All refresh tokens that descend from one grant are a grant, and a grant is one row of the [Store], however often it is
+// refreshed. A refresh token carries the grant's id, a generation and an HMAC; nothing token-shaped is at rest, and the
 // successor of a token can be computed again. So a double submit is harmless: within [Config].RefreshGrace everyone who
-// presents a superseded token gets the same current one. After the grace a superseded token ends its family, because then
+// presents a superseded token gets the same current one. After the grace a superseded token ends its grant, because then
 // either the client or a thief holds a copy.
 //
 // Everything that can fail — client, scope, user, signing — is done before the one atomic step of the store. A failed request
@@ -41,7 +41,7 @@
 //
 //	{"revoked":[{"id":"f2S5x…","exp":1735689600}],"cursor":"AQAAAZ…","more":true}
 //
-// The jti of every access token of that session begins with the id and a dot. From exp on (Unix seconds) nobody accepts such a token
+// The jti of every access token of that grant begins with the id and a dot. From exp on (Unix seconds) nobody accepts such a token
 // anyway: it is the exp of the last one, and five minutes for APIs whose clocks differ. So long the entry stays in the list.
 //
 //   - Without since the list begins with everything that still matters. A page has up to 1000 entries; with more the next one is there
@@ -49,10 +49,10 @@
 //     up to 128 characters, and good at every process over the same Store.
 //   - The first page of a poll goes back 90 seconds, so that nothing is missed that was revoked by another process, whose clock may
 //     differ by half a minute, and was not done when the last poll passed its time. The reader knows those entries already.
-//   - It has every session that was revoked, whichever way: a logout, the revocation endpoint, a refresh token or code that was used
-//     twice, [Server.Revoke], a limit of sessions. It has neither sessions that have just expired, nor the access tokens that
-//     RevokePreviousAccessToken ends while the session goes on, nor those of client_credentials, which have no session.
-//   - Every reader gets all sessions, whichever API their tokens are for: the ids are random and give no access to anything.
+//   - It has every grant that was revoked, whichever way: a logout, the revocation endpoint, a refresh token or code that was used
+//     twice, [Server.Revoke], a limit of grants. It has neither grants that have just expired, nor the access tokens that
+//     RevokePreviousAccessToken ends while the grant goes on, nor those of client_credentials, which have no grant.
+//   - Every reader gets all grants, whichever API their tokens are for: the ids are random and give no access to anything.
 //
 // Answers other than 200: 400 for a cursor that can't be read, 401 without the right secret, 403 for a client that serves
 // nothing, 405, and 503 with Retry-After when the Store can't say.

@@ -121,7 +121,7 @@ func TestUserInfo(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, call(r.str("id_token")).status)
 
 	require.Equal(t, http.StatusOK, w.mvc("/revoke", "token", r.str("refresh_token")).status)
-	assert.Equal(t, http.StatusUnauthorized, call(r.str("access_token")).status, "the session has ended")
+	assert.Equal(t, http.StatusUnauthorized, call(r.str("access_token")).status, "the grant has ended")
 
 	r = w.signIn()
 	w.advance(5 * time.Minute)
@@ -131,20 +131,20 @@ func TestUserInfo(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, call(again).status, "the user is gone")
 }
 
-func TestEndSession(t *testing.T) {
+func TestLogout(t *testing.T) {
 	back := "http://127.0.0.1:5002/"
-	type session struct {
+	type signedIn struct {
 		*world
 		b      *browser
 		tokens reply
 	}
-	open := func(t *testing.T) session {
+	open := func(t *testing.T) signedIn {
 		w := newWorld(t)
 		b := w.browser()
 		a := w.answer(b.submit(b.get(authorizeURL()), "username", "alice", "password", "alice"))
 		tokens := w.exchange(a.Get("code"))
 		require.Equal(t, http.StatusOK, tokens.status)
-		return session{w, b, tokens}
+		return signedIn{w, b, tokens}
 	}
 	target := func(pairs ...string) string {
 		v := url.Values{}
@@ -153,14 +153,14 @@ func TestEndSession(t *testing.T) {
 		}
 		return issuer + "/end_session?" + v.Encode()
 	}
-	signedOut := func(t *testing.T, s session) {
+	signedOut := func(t *testing.T, s signedIn) {
 		assert.Equal(t, http.StatusOK, s.b.get(authorizeURL()).status, "the form is there again")
 		s.refused(s.refresh(s.tokens.str("refresh_token")), "invalid_grant")
 		assert.Equal(t, "logout", s.row(s.tokens.str("refresh_token")).RevokeReason)
 	}
-	t.Run("with the ID token of the session", func(t *testing.T) {
+	t.Run("with the ID token of the login", func(t *testing.T) {
 		s := open(t)
-		s.advance(time.Hour) // an expired ID token still says which session it was
+		s.advance(time.Hour) // an expired ID token still says which login it was
 		r := s.b.do(httptest.NewRequest("GET", target("id_token_hint", s.tokens.str("id_token"), "post_logout_redirect_uri", back, "state", "s"), nil))
 		assert.Equal(t, http.StatusSeeOther, r.status)
 		assert.Equal(t, back+"?state=s", r.header.Get("Location"))

@@ -49,22 +49,22 @@ var suspicious = map[string]bool{
 	"login.throttled": true, "refresh.healed": true, "refresh.capped": true,
 }
 
-type remoteKey struct{}
+type remoteAddrKey struct{}
 
 func withRemote(r *http.Request) context.Context {
-	return context.WithValue(r.Context(), remoteKey{}, r.RemoteAddr)
+	return context.WithValue(r.Context(), remoteAddrKey{}, r.RemoteAddr)
 }
 
-// heard tells whether anybody listens to events.
-func (s *Server) heard() bool { return s.cfg.OnEvent != nil || s.cfg.Logger != nil }
+// observed reports whether anybody receives events.
+func (s *Server) observed() bool { return s.cfg.OnEvent != nil || s.cfg.Logger != nil }
 
 // event reports e to the log and the hook.
 func (s *Server) event(ctx context.Context, e Event) {
-	if !s.heard() {
+	if !s.observed() {
 		return
 	}
 	if e.RemoteAddr == "" {
-		e.RemoteAddr, _ = ctx.Value(remoteKey{}).(string)
+		e.RemoteAddr, _ = ctx.Value(remoteAddrKey{}).(string)
 	}
 	level := slog.LevelInfo
 	if suspicious[e.Kind] {

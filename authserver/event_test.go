@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// What is logged and told, through a whole session with everything that can go wrong, never holds a secret.
+// What is logged and told, through a whole grant with everything that can go wrong, never holds a secret.
 func TestNothingSecretIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, func(w *world) {

@@ -22,7 +22,7 @@ func ExampleNew() {
 	cfg.Resources = map[string][]string{"api1": {"api1"}} // tokens for scope api1 have aud api1
 	cfg.Clients = []authserver.Client{{
 		ID:           "spa",
-		Grants:       []string{"authorization_code", "refresh_token"},
+		GrantTypes:   []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{"http://127.0.0.1:5003/callback"},
 		Scopes:       []string{"openid", "profile", "api1", "offline_access"},
 	}}
@@ -73,13 +73,13 @@ func ExampleNewMemoryStore() {
 }
 
 func ExampleHashSecret() {
-	client := authserver.Client{ID: "worker", Grants: []string{"client_credentials"},
+	client := authserver.Client{ID: "worker", GrantTypes: []string{"client_credentials"},
 		Secrets: []authserver.Secret{authserver.HashSecret("9f86d081884c7d659a2feaa0c55ad015")}}
 	fmt.Println(client.Secrets[0].Hash)
 	// Output: sha256:ZyEkYiMUAoUvgY0JW7DCvx9CLt6LkCWHj_Kon8OD9u8
 }
 
-// An endpoint of the application that changes a password, ends all sessions and returns new tokens when asked to.
+// An endpoint of the application that changes a password, ends all grants and returns new tokens when asked to.
 func ExampleServer_IssueTokens() {
 	users, err := authserver.NewUserList(authserver.User{Subject: "1", Username: "alice", PasswordHash: authserver.HashPassword("old")})
 	if err != nil {
@@ -87,7 +87,7 @@ func ExampleServer_IssueTokens() {
 	}
 	cfg := authserver.NewConfig("https://login.example")
 	cfg.Users = users
-	cfg.Clients = []authserver.Client{{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"openid", "offline_access"}}}
+	cfg.Clients = []authserver.Client{{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"openid", "offline_access"}}}
 	srv, err := authserver.New(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -69,7 +69,7 @@ func FuzzTokenForm(f *testing.F) {
 			}
 		}
 		g := w.row(token)
-		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1, "someone else's session is untouched")
+		require.True(t, g.RevokedAt.IsZero() && g.Generation == 1, "someone else's grant is untouched")
 	})
 }
 
@@ -166,7 +166,7 @@ func FuzzClientAssertion(f *testing.F) {
 	require.NoError(f, err)
 	set := []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"l","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`) // RFC 8037
 	w := newWorld(f, func(w *world) {
-		w.cfg.Clients = append(w.cfg.Clients, authserver.Client{ID: "robot", JWKS: set, Grants: []string{"client_credentials"}, Scopes: []string{"api1"}})
+		w.cfg.Clients = append(w.cfg.Clients, authserver.Client{ID: "robot", JWKS: set, GrantTypes: []string{"client_credentials"}, Scopes: []string{"api1"}})
 	})
 	for _, alg := range []string{"EdDSA", "Ed25519", "none", "HS256", "RS256", ""} {
 		for _, kid := range []string{"k", "l", ""} {

@@ -17,7 +17,7 @@ const ReasonLength = 32
 const HistoryLength = 8
 
 // Grant is one row of the [Store]: what a user (or the application, by [Server.IssueTokens]) allowed one client, and the
-// family of refresh tokens that descends from it. It holds no token and nothing that a token can be made from without the
+// grant of refresh tokens that descends from it. It holds no token and nothing that a token can be made from without the
 // keys of [Config].RefreshKeys. Generation 0 is the authorization code; the first refresh token is generation 1.
 //
 // A store keeps all fields as they are. After Create only Advance and Revoke change a row, and only the fields below the line.

@@ -89,12 +89,12 @@ func newWorld(t testing.TB, mods ...func(*world)) *world {
 	code := []string{"authorization_code", "refresh_token"}
 	scopes := strings.Fields(allScope + " files:read files:write")
 	cfg.Clients = []authserver.Client{
-		{ID: mvcID, Secrets: []authserver.Secret{authserver.HashSecret(mvcKey)}, Grants: code, Scopes: scopes,
+		{ID: mvcID, Secrets: []authserver.Secret{authserver.HashSecret(mvcKey)}, GrantTypes: code, Scopes: scopes,
 			RedirectURIs:            []string{mvcBack, "http://localhost:5002/signin-oidc"},
 			PostLogoutRedirectURIs:  []string{"http://127.0.0.1:5002/"},
 			DangerouslyOptionalPKCE: true},
-		{ID: "spa", Grants: code, Scopes: scopes, RedirectURIs: []string{spaBack}, Origins: []string{"http://127.0.0.1:5003"}},
-		{ID: "worker", Secrets: []authserver.Secret{authserver.HashSecret("worker secret")}, Grants: []string{"client_credentials"},
+		{ID: "spa", GrantTypes: code, Scopes: scopes, RedirectURIs: []string{spaBack}, Origins: []string{"http://127.0.0.1:5003"}},
+		{ID: "worker", Secrets: []authserver.Secret{authserver.HashSecret("worker secret")}, GrantTypes: []string{"client_credentials"},
 			Scopes: []string{"api1"}, Serves: []string{"api1"}},
 	}
 	cfg.OnEvent = func(_ context.Context, e authserver.Event) {
@@ -303,7 +303,7 @@ func (w *world) exchange(code string) reply {
 	return w.mvc("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
 }
 
-// signIn returns the first tokens of a new session of alice at the mvc client.
+// signIn returns the first tokens of a new grant of alice at the mvc client.
 func (w *world) signIn(pairs ...string) reply {
 	w.t.Helper()
 	r := w.exchange(w.code(pairs...))

@@ -37,7 +37,7 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 	if err != nil || access.ClientID() != c.ID && !overlap(access.Audience(), c.Serves) {
 		return nil, nil
 	}
-	if err := s.standing(ctx, access.ID()); errors.Is(err, errTokenOver) {
+	if err := s.checkNotRevoked(ctx, access.ID()); errors.Is(err, errTokenRevoked) {
 		return nil, nil
 	} else if err != nil {
 		return nil, unavailable(err)
@@ -51,14 +51,14 @@ func (s *Server) introspection(ctx context.Context, c *Client, token string) (ma
 }
 
 func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string) (map[string]any, *oauthError) {
-	o, g, refusal := s.presented(ctx, refreshToken, token)
+	o, g, refusal := s.loadPresented(ctx, refreshToken, token)
 	if refusal != nil && refusal.status >= 500 {
 		return nil, refusal
 	}
 	if refusal != nil || g.ClientID != c.ID {
 		return nil, nil
 	}
-	if class := g.classify(o.gen, s.now(), s.cfg.terms(c).grace); class != refreshCurrent && class != refreshInGrace {
+	if class := g.classify(o.gen, s.now(), s.cfg.policyFor(c).grace); class != refreshCurrent && class != refreshInGrace {
 		return nil, nil
 	}
 	return map[string]any{"active": true, "client_id": g.ClientID, "sub": g.Subject, "scope": strings.Join(g.Scopes, " "),

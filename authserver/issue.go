@@ -53,17 +53,17 @@ func (s *Server) activeUser(ctx context.Context, subject string) (*User, *oauthE
 
 // sign makes the access token and, when the grant has openid, the ID token. It writes nothing. until is the access token's exp.
 func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Time, refusal *oauthError) {
-	audience, tokenScopes := s.target(in.scopes, in.resources)
-	more, refusal := s.furtherClaims(ctx, in, audience, tokenScopes)
+	audience, tokenScopes := s.audienceFor(in.scopes, in.resources)
+	more, refusal := s.customClaims(ctx, in, audience, tokenScopes)
 	if refusal != nil {
 		return nil, until, refusal
 	}
 	now := s.now()
-	life := s.cfg.terms(in.client).access
+	life := s.cfg.policyFor(in.client).access
 	until = time.Unix(now.Unix(), 0).UTC().Add(life)
 	scope := strings.Join(tokenScopes, " ")
 	t = &Tokens{TokenType: "Bearer", ExpiresIn: life.Truncate(time.Second), Scope: scope, Extra: more.Response}
-	claims, err := s.accessClaims(in, audience, scope, tokenID(in.grant, in.generation, rand.Text()), now, until, more.AccessClaims)
+	claims, err := s.accessClaims(in, audience, scope, accessTokenID(in.grant, in.generation, rand.Text()), now, until, more.AccessClaims)
 	if err == nil {
 		t.AccessToken, err = s.keys.Sign(ctx, "at+jwt", claims)
 	}
@@ -82,8 +82,8 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	return t, until, nil
 }
 
-// furtherClaims are the user's, and those that BeforeIssue adds.
-func (s *Server) furtherClaims(ctx context.Context, in *issue, audience, scopes []string) (*Issuance, *oauthError) {
+// customClaims are the user's, and those that BeforeIssue adds.
+func (s *Server) customClaims(ctx context.Context, in *issue, audience, scopes []string) (*Issuance, *oauthError) {
 	i := &Issuance{}
 	if in.user != nil {
 		i.IDClaims = userClaims(in.user, in.grant.Scopes)

@@ -62,7 +62,7 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	g.Generation, g.AccessExpiresAt = 1, until.Add(clockSkew)
 	if !g.Refresh {
 		g.IdleExpiresAt = until
-	} else if t.RefreshToken, refusal = s.mintRefresh(&g, 1); refusal != nil {
+	} else if t.RefreshToken, refusal = s.mintRefreshToken(&g, 1); refusal != nil {
 		return nil, refused(refusal)
 	}
 	if err := s.cfg.Store.Create(ctx, g); err != nil {
@@ -70,11 +70,11 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	}
 	s.event(ctx, Event{Kind: "token.issued", GrantType: "issue_tokens", ClientID: c.ID, Subject: g.Subject, GrantID: g.ID})
 	if req.EndOthers {
-		if err := s.endDetached(ctx, Selector{Subject: g.Subject, Except: g.ID}, "user"); err != nil {
+		if err := s.revokeDetached(ctx, Selector{Subject: g.Subject, Except: g.ID}, "user"); err != nil {
 			return nil, err
 		}
 	}
-	s.limitSessions(ctx, c, &g)
+	s.limitGrants(ctx, c, &g)
 	return t, nil
 }
 

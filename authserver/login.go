@@ -62,7 +62,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.showLogin(w, r, http.StatusForbidden, a, query, "", "Please sign in with the account that the application asked for.")
 		return
 	}
-	if err := s.startSession(w, u.Subject); err != nil {
+	if err := s.startBrowserLogin(w, u.Subject); err != nil {
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
 		s.showProblem(w, http.StatusInternalServerError, "Signing in does not work at the moment.")
 		return

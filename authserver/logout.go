@@ -9,9 +9,9 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// endSession is OpenID Connect RP-Initiated Logout. It ends the browser's session and every grant that came from it. With an ID
-// token of the same session it does so at once; otherwise it asks the person first, so that no other site can sign them out.
-func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
+// logout is OpenID Connect RP-Initiated Logout. It ends the login of the browser and every grant that came from it. With an ID
+// token of the same login it does so at once; otherwise it asks the person first, so that no other site can sign them out.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	query, err := authorizeQuery(w, r)
 	if err != nil {
@@ -38,11 +38,11 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "The request is malformed.")
 		return
 	}
-	ctx, cancel := detached(r.Context())
+	ctx, cancel := withoutCancel(r.Context())
 	defer cancel()
 	h, err := s.idTokenHint(ctx, p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
 	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
-		s.logoutFailed(w, r, err) // it may name a session that has to end
+		s.logoutFailed(w, r, err) // it may name a login that has to end
 		return
 	}
 	clientID, sid := h.clientID, h.sid
@@ -57,7 +57,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "The address to return to is not one of the application's.")
 		return
 	}
-	in := s.session(r)
+	in := s.browserLogin(r)
 	if !confirmed && in != nil && (sid == "" || sid != in.ID) {
 		s.showPage(w, http.StatusOK, "logout", page{Title: "Do you want to sign out?", Action: s.base + pathEndSession,
 			Return: packQuery(query), CSRF: s.csrfToken(w, r, "logout"+packQuery(query)), Allows: formAction(target)})
@@ -67,12 +67,12 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
 		sid = in.ID
 	}
 	if sid != "" {
-		if err := s.endDetached(r.Context(), Selector{SessionID: sid}, "logout"); err != nil {
+		if err := s.revokeDetached(r.Context(), Selector{SessionID: sid}, "logout"); err != nil {
 			s.logoutFailed(w, r, err)
 			return
 		}
 	}
-	s.endBrowserSession(w)
+	s.endBrowserLogin(w)
 	s.event(r.Context(), Event{Kind: "logout", ClientID: clientID})
 	if target == "" {
 		s.showPage(w, http.StatusOK, "message", page{Title: "Signed out", Problem: "You are signed out."})

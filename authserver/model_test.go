@@ -131,13 +131,13 @@ func (e *explorer) begin(s *state, c *Client, gen uint32) (r *refresh) {
 	return r
 }
 
-// settle ends a request and compares with the model. It returns the generation that was answered.
-func (e *explorer) settle(s *state, r *refresh) (uint32, bool) {
+// rotate ends a request and compares with the model. It returns the generation that was answered.
+func (e *explorer) rotate(s *state, r *refresh) (uint32, bool) {
 	before := s.row.Generation
 	want, ok := s.model.submit(r.gen, s.now)
 	var got string
 	var refusal *oauthError
-	e.with(s, func() { got, refusal = r.settle(e.t.Context(), s.now.Add(time.Minute)) })
+	e.with(s, func() { got, refusal = r.rotate(e.t.Context(), s.now.Add(time.Minute)) })
 	if ok != (refusal == nil) {
 		e.t.Fatalf("%s: the model says ok=%v, the machine says %v", s.history, ok, refusal)
 	}
@@ -156,7 +156,7 @@ func (e *explorer) compare(s *state) {
 		e.t.Fatalf("%s: row %d revoked %v, model %d revoked %v", s.history, s.row.Generation, !s.row.RevokedAt.IsZero(), s.model.gen, s.model.revoked)
 	}
 	if s.model.revoked && !s.thief && !s.late {
-		e.t.Fatalf("%s: a benign schedule inside of the grace ended the session", s.history)
+		e.t.Fatalf("%s: a benign schedule inside of the grace ended the grant", s.history)
 	}
 }
 
@@ -181,23 +181,23 @@ func (e *explorer) explore(s *state, depth int) {
 		if r == nil {
 			try(fmt.Sprintf("P%d.begin", p), func(s *state) {
 				if s.begun[p] = e.begin(s, e.owner, s.saved); s.begun[p] == nil && !s.model.revoked {
-					e.t.Fatalf("%s: refused though the family is alive", s.history)
+					e.t.Fatalf("%s: refused though the grant is alive", s.history)
 				}
 			})
 			continue
 		}
-		settle := func(s *state) (uint32, bool) {
+		rotate := func(s *state) (uint32, bool) {
 			r := s.begun[p]
 			s.begun[p] = nil
 			s.late = s.late || s.model.spent(r.gen, s.now)
-			return e.settle(s, r)
+			return e.rotate(s, r)
 		}
-		try(fmt.Sprintf("P%d.settle", p), func(s *state) {
-			if answer, ok := settle(s); ok {
+		try(fmt.Sprintf("P%d.rotate", p), func(s *state) {
+			if answer, ok := rotate(s); ok {
 				s.saved = answer
 			}
 		})
-		try(fmt.Sprintf("P%d.lost", p), func(s *state) { settle(s) })
+		try(fmt.Sprintf("P%d.lost", p), func(s *state) { rotate(s) })
 		try(fmt.Sprintf("P%d.died", p), func(s *state) { s.begun[p] = nil })
 	}
 	if s.stolen == 0 {
@@ -210,7 +210,7 @@ func (e *explorer) explore(s *state, depth int) {
 				return
 			}
 			s.thief = true
-			answer, ok := e.settle(s, r)
+			answer, ok := e.rotate(s, r)
 			if outside && (ok || !s.model.revoked) {
 				e.t.Fatalf("%s: a thief outside of the grace was not caught", s.history)
 			}
@@ -236,13 +236,13 @@ func TestModelOfTheStateMachine(t *testing.T) {
 	e := &explorer{t: t, seen: map[string]int{}}
 	e.srv = &Server{cfg: *cfg, log: slog.New(slog.DiscardHandler), ring: newKeyring(cfg.RefreshKeys), now: func() time.Time { return e.at.now }}
 	scopes := []string{scopeOffline}
-	e.owner = &Client{ID: "owner", Grants: []string{grantRefresh}, Scopes: scopes}
-	e.other = &Client{ID: "other", Grants: []string{grantRefresh}, Scopes: scopes}
+	e.owner = &Client{ID: "owner", GrantTypes: []string{grantTypeRefresh}, Scopes: scopes}
+	e.other = &Client{ID: "other", GrantTypes: []string{grantTypeRefresh}, Scopes: scopes}
 	s := &state{now: start, saved: 1, model: model{gen: 1, superseded: map[uint32]time.Time{}}}
 	s.row = e.srv.newGrant(e.owner, &Login{Subject: "user"}, scopes, nil, start)
 	s.row.Generation = 1
 	e.explore(s, *modelDepth)
-	t.Logf("%d states, %d steps, the session was over in %d states", len(e.seen), e.steps, e.ended)
+	t.Logf("%d states, %d steps, the grant was over in %d states", len(e.seen), e.steps, e.ended)
 	require.Greater(t, len(e.seen), 3_000)
 	require.NotZero(t, e.ended)
 }

@@ -16,7 +16,7 @@ import (
 //
 //	version 1 | key id 1 | grant id 16 | generation 4 | HMAC-SHA256(K, label ‖ grant id ‖ generation ‖ salt ‖ client id) 32
 //
-// The salt is in the row and K is not in the database, so neither alone makes a token, and any generation of a family
+// The salt is in the row and K is not in the database, so neither alone makes a token, and any generation of a grant
 // can be verified and computed again.
 const (
 	opaqueVersion = 1

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// refreshClass says how a presented refresh token stands to its row.
-type refreshClass int
+// refreshState says how a presented refresh token stands to its row.
+type refreshState int
 
 const (
-	refreshCurrent    refreshClass = iota // the newest there is
+	refreshCurrent    refreshState = iota // the newest there is
 	refreshInGrace                        // superseded a moment ago
 	refreshSpent                          // superseded longer ago: the client or a thief has a copy
 	refreshFuture                         // ahead of the store: the store has lost commits
-	refreshOver                           // the family has expired or is revoked
+	refreshOver                           // the grant has expired or is revoked
 	refreshAttempts   = 8                 // a conflict means that another request has got on, so this is plenty
 	nearExpiryPercent = 70
 )
 
 // classify says what a token of generation gen is, now.
-func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refreshClass {
+func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refreshState {
 	switch {
 	case !g.Active(now) || !g.Refresh || g.Generation == 0:
 		return refreshOver
@@ -31,20 +31,20 @@ func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refresh
 	case gen > g.Generation:
 		return refreshFuture
 	}
-	if g.inGrace(gen, now, grace) {
+	if g.withinGrace(gen, now, grace) {
 		return refreshInGrace
 	}
 	return refreshSpent
 }
 
-// inGrace tells whether generation gen was superseded so short a time ago that its tokens still count.
-func (g *Grant) inGrace(gen uint32, now time.Time, grace time.Duration) bool {
+// withinGrace tells whether generation gen was superseded so short a time ago that its tokens still count.
+func (g *Grant) withinGrace(gen uint32, now time.Time, grace time.Duration) bool {
 	at, known := g.supersededAt(gen)
 	return known && gen > 0 && grace > 0 && !now.After(at.Add(grace))
 }
 
-// grantRefresh is the refresh token grant (RFC 6749 section 6).
-func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+// exchangeRefreshToken is the refresh token grant (RFC 6749 section 6).
+func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
 	r, refusal := s.newRefresh(ctx, c, p.get("refresh_token"))
 	if refusal != nil {
 		return nil, refusal
@@ -57,11 +57,11 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	if refusal != nil {
 		return nil, refusal
 	}
-	switch r.class(r.at) { // no use in signing anything
+	switch r.state(r.at) { // no use in signing anything
 	case refreshSpent:
 		return nil, r.reuse(ctx)
 	case refreshInGrace:
-		if r.capped() {
+		if r.replayLimitReached() {
 			return nil, r.tooMany(ctx)
 		}
 	}
@@ -69,14 +69,14 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	if refusal != nil {
 		return nil, refusal
 	}
-	r.issue = &issue{grantType: grantRefresh, client: c, user: user, grant: &r.grant,
+	r.issue = &issue{grantType: grantTypeRefresh, client: c, user: user, grant: &r.grant,
 		subject: r.grant.Subject, scopes: scopes, resources: resources, generation: r.next()}
 	t, until, refusal := s.sign(ctx, r.issue)
 	if refusal != nil {
 		return nil, refusal
 	}
 	r.tokens = t
-	token, refusal := r.settle(ctx, until)
+	token, refusal := r.rotate(ctx, until)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -84,24 +84,24 @@ func (s *Server) grantRefresh(ctx context.Context, c *Client, p *params) (*Token
 	return r.tokens, nil
 }
 
-// newRefresh checks that the token is genuine, the client's own, and of a family that is alive.
+// newRefresh checks that the token is genuine, the client's own, and of a grant that is alive.
 func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refresh, *oauthError) {
 	if token == "" {
 		return nil, invalidRequest("refresh_token is missing")
 	}
-	o, g, refusal := s.presented(ctx, refreshToken, token)
+	o, g, refusal := s.loadPresented(ctx, refreshToken, token)
 	if refusal != nil {
 		return nil, refusal
 	}
 	if g.ClientID != c.ID {
-		s.event(ctx, Event{Kind: "client.mismatch", ClientID: c.ID, GrantID: g.ID, GrantType: grantRefresh})
+		s.event(ctx, Event{Kind: "client.mismatch", ClientID: c.ID, GrantID: g.ID, GrantType: grantTypeRefresh})
 		return nil, invalidGrant("the refresh token is not valid")
 	}
 	if !c.offline() {
 		return nil, invalidGrant("the client may not have refresh tokens any more")
 	}
-	r := &refresh{Server: s, terms: s.cfg.terms(c), token: token, gen: o.gen, at: s.now(), grant: g}
-	if r.class(r.at) == refreshOver {
+	r := &refresh{Server: s, policy: s.cfg.policyFor(c), token: token, gen: o.gen, at: s.now(), grant: g}
+	if r.state(r.at) == refreshOver {
 		return nil, invalidGrant("the refresh token has expired or was revoked")
 	}
 	return r, nil
@@ -110,23 +110,23 @@ func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refr
 // refresh is one presented refresh token on its way through the state machine.
 type refresh struct {
 	*Server
-	terms terms
-	token string
-	gen   uint32
-	at    time.Time // when it came
-	grant Grant     // as last read
+	policy policy
+	token  string
+	gen    uint32
+	at     time.Time // when it came
+	grant  Grant     // as last read
 
 	issue  *issue // what tokens was signed from
 	tokens *Tokens
 }
 
-func (r *refresh) class(now time.Time) refreshClass {
-	return r.grant.classify(r.gen, now, r.terms.grace)
+func (r *refresh) state(now time.Time) refreshState {
+	return r.grant.classify(r.gen, now, r.policy.grace)
 }
 
 // next is the generation that the answer will have, if nobody gets in between.
 func (r *refresh) next() uint32 {
-	switch class := r.class(r.at); {
+	switch class := r.state(r.at); {
 	case class == refreshCurrent && r.due(r.at), class == refreshFuture && r.gen != math.MaxUint32:
 		return r.gen + 1
 	case class == refreshCurrent:
@@ -136,8 +136,8 @@ func (r *refresh) next() uint32 {
 	}
 }
 
-// renumber signs again if someone did get in between: an access token of a generation that is over would not live long.
-func (r *refresh) renumber(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
+// resign signs again if someone did get in between: an access token of a generation that is over would not live long.
+func (r *refresh) resign(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
 	if !r.cfg.RevokePreviousAccessToken || r.issue == nil || r.issue.generation == gen {
 		return nil
 	}
@@ -146,31 +146,33 @@ func (r *refresh) renumber(ctx context.Context, gen uint32, until *time.Time) (r
 	return refusal
 }
 
-// capped tells whether the present generation has been handed out again as often as it may.
-func (r *refresh) capped() bool { return r.cfg.MaxReplays > 0 && r.grant.Replays >= r.cfg.MaxReplays }
+// replayLimitReached reports whether the present generation has been handed out again as often as it may.
+func (r *refresh) replayLimitReached() bool {
+	return r.cfg.MaxReplays > 0 && r.grant.Replays >= r.cfg.MaxReplays
+}
 
 func (r *refresh) tooMany(ctx context.Context) *oauthError {
 	r.report(ctx, "refresh.capped")
 	return invalidGrant("the refresh token was replaced, and its successor handed out often enough")
 }
 
-// settle takes the one atomic step and returns the refresh token to answer with. The loser of a race reads the row again, and
+// rotate takes the one atomic step and returns the refresh token to answer with. The loser of a race reads the row again, and
 // then usually finds itself in the grace.
-func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthError) {
+func (r *refresh) rotate(ctx context.Context, until time.Time) (string, *oauthError) {
 	for range refreshAttempts {
 		now := r.now()
 		step := Step{ID: r.grant.ID, From: r.grant.Generation, To: r.grant.Generation, Now: now}
 		kind := ""
-		switch r.class(now) {
+		switch r.state(now) {
 		case refreshCurrent:
-			step.IdleExpiresAt = earlier(now.Add(r.terms.idle), r.grant.ExpiresAt)
+			step.IdleExpiresAt = earlier(now.Add(r.policy.idle), r.grant.ExpiresAt)
 			kind = "refresh.reissued"
 			if r.due(now) {
 				kind = "refresh.rotated"
 				step.To++
 			}
 		case refreshInGrace:
-			if r.capped() {
+			if r.replayLimitReached() {
 				return "", r.tooMany(ctx)
 			}
 			step.Replay = true
@@ -180,7 +182,7 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 			if ahead := r.gen - r.grant.Generation; int64(ahead) > int64(r.cfg.MaxRollback) || r.gen == math.MaxUint32 {
 				return "", invalidGrant("the refresh token is not valid")
 			}
-			step.IdleExpiresAt = earlier(now.Add(r.terms.idle), r.grant.ExpiresAt)
+			step.IdleExpiresAt = earlier(now.Add(r.policy.idle), r.grant.ExpiresAt)
 			kind = "refresh.healed"
 			step.To = r.gen + 1
 		case refreshSpent:
@@ -192,7 +194,7 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 		if refusal != nil {
 			return "", refusal
 		}
-		if refusal := r.renumber(ctx, step.To, &until); refusal != nil {
+		if refusal := r.resign(ctx, step.To, &until); refusal != nil {
 			return "", refusal
 		}
 		step.AccessExpiresAt = until.Add(clockSkew)
@@ -205,7 +207,7 @@ func (r *refresh) settle(ctx context.Context, until time.Time) (string, *oauthEr
 			return answer, nil
 		}
 		if errors.Is(err, ErrConflict) {
-			r.grant, err = r.reread(ctx, r.grant.ID)
+			r.grant, err = r.reload(ctx, r.grant.ID)
 		}
 		if errors.Is(err, ErrNotFound) {
 			return "", invalidGrant("the refresh token is not valid")
@@ -222,7 +224,7 @@ func (r *refresh) due(now time.Time) bool {
 	if r.grant.Generation == math.MaxUint32 {
 		return false
 	}
-	switch r.terms.rotation {
+	switch r.policy.rotation {
 	case RotateNever:
 		return false
 	case RotateNearExpiry:
@@ -230,7 +232,7 @@ func (r *refresh) due(now time.Time) bool {
 		if h := r.grant.History; len(h) > 0 {
 			begin = h[len(h)-1]
 		}
-		return now.Sub(begin) >= r.terms.idle/100*nearExpiryPercent
+		return now.Sub(begin) >= r.policy.idle/100*nearExpiryPercent
 	default:
 		return true
 	}
@@ -241,12 +243,12 @@ func (r *refresh) answer(gen uint32) (string, *oauthError) {
 	if gen == r.gen {
 		return r.token, nil
 	}
-	return r.mintRefresh(&r.grant, gen)
+	return r.mintRefreshToken(&r.grant, gen)
 }
 
-// reuse ends the family: a token that was superseded longer ago than the grace has come, so there are two holders.
+// reuse ends the grant: a token that was superseded longer ago than the grace has come, so there are two holders.
 func (r *refresh) reuse(ctx context.Context) *oauthError {
-	n, err := r.end(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse") // hanging up saves nobody
+	n, err := r.revokeInStore(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse") // hanging up saves nobody
 	if err != nil {
 		return unavailable(err)
 	}
@@ -256,12 +258,12 @@ func (r *refresh) reuse(ctx context.Context) *oauthError {
 }
 
 func (r *refresh) report(ctx context.Context, kind string) {
-	r.event(ctx, Event{Kind: kind, GrantType: grantRefresh, ClientID: r.grant.ClientID, Subject: r.grant.Subject,
+	r.event(ctx, Event{Kind: kind, GrantType: grantTypeRefresh, ClientID: r.grant.ClientID, Subject: r.grant.Subject,
 		GrantID: r.grant.ID, Generation: r.gen, Current: r.grant.Generation, Count: r.grant.Replays})
 }
 
-// Sessions lists a user's or client's grants that have refresh tokens and are alive, newest first.
-func (s *Server) Sessions(ctx context.Context, sel Selector) ([]Grant, error) {
+// Grants lists a user's or client's grants that have refresh tokens and are alive, newest first.
+func (s *Server) Grants(ctx context.Context, sel Selector) ([]Grant, error) {
 	all, err := s.cfg.Store.Grants(ctx, sel, s.now(), 0)
 	return slices.DeleteFunc(all, func(g Grant) bool { return !g.Refresh || g.Generation == 0 }), err
 }

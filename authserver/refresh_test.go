@@ -83,14 +83,14 @@ func TestT3SeveralGenerationsBehindInTheGrace(t *testing.T) {
 	w.advance(time.Second)
 	third := w.refresh(second).str("refresh_token")
 	r := w.refresh(first)
-	assert.Equal(t, third, r.str("refresh_token"), "three processes that share one session")
+	assert.Equal(t, third, r.str("refresh_token"), "three processes that share one grant")
 	w.advance(9500 * time.Millisecond)
 	assert.Equal(t, third, w.refresh(second).str("refresh_token"), "second was superseded 9.5 s ago")
 	w.refused(w.refresh(first), "invalid_grant") // first 10.5 s ago
-	w.refused(w.refresh(third), "invalid_grant") // so the family is over
+	w.refused(w.refresh(third), "invalid_grant") // so the grant is over
 }
 
-func TestT4SpentTokenEndsTheFamily(t *testing.T) {
+func TestT4SpentTokenRevokesTheGrant(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -131,7 +131,7 @@ func TestT5TokenAheadOfTheStore(t *testing.T) {
 		assert.Equal(t, []string{"store.rollback"}, w.kinds())
 		assert.True(t, w.row(ahead).RevokedAt.IsZero(), "nothing is ended: nobody did anything wrong")
 	})
-	t.Run("with MaxRollback the family goes on", func(t *testing.T) {
+	t.Run("with MaxRollback the grant goes on", func(t *testing.T) {
 		w, ahead := rollback(2)
 		r := w.refresh(ahead)
 		require.Equal(t, http.StatusOK, r.status, r.body)
@@ -172,7 +172,7 @@ func TestT6ForgedTokensTouchNothing(t *testing.T) {
 func TestT7OtherClientsTokenIsRefusedAndUnharmed(t *testing.T) {
 	w := newWorld(t)
 	mvc := w.signIn().str("refresh_token")
-	w.refresh(mvc) // so that it is superseded, and would end the family after the grace
+	w.refresh(mvc) // so that it is superseded, and would end the grant after the grace
 	w.advance(time.Minute)
 	w.kinds()
 	r := w.form("/token", "grant_type", "refresh_token", "client_id", "spa", "refresh_token", mvc)
@@ -181,7 +181,7 @@ func TestT7OtherClientsTokenIsRefusedAndUnharmed(t *testing.T) {
 	assert.True(t, w.row(mvc).RevokedAt.IsZero())
 }
 
-func TestT8ExpiredFamilies(t *testing.T) {
+func TestT8ExpiredGrants(t *testing.T) {
 	t.Run("idle", func(t *testing.T) {
 		w := newWorld(t)
 		first := w.signIn().str("refresh_token")
@@ -235,7 +235,7 @@ func TestT11CodeReplayEndsWhatCameOfIt(t *testing.T) {
 func TestT12RevokeBySelector(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.signIn().str("refresh_token"), w.signIn().str("refresh_token")
-	list, err := w.srv.Sessions(t.Context(), authserver.Selector{Subject: "alice-1"})
+	list, err := w.srv.Grants(t.Context(), authserver.Selector{Subject: "alice-1"})
 	require.NoError(t, err)
 	assert.Len(t, list, 2)
 	n, err := w.srv.Revoke(t.Context(), authserver.Selector{Subject: "alice-1", Except: w.row(two).ID}, "user")
@@ -383,7 +383,7 @@ func TestRefreshSeesTheUserAndTheClientAsTheyAreNow(t *testing.T) {
 	gone.Scopes = []string{"openid", "offline_access"}
 	assert.Equal(t, "openid offline_access", refresh().str("scope"), "api1 was taken away")
 	w.refused(refresh("scope", "api1"), "invalid_scope")
-	gone.Grants = []string{"authorization_code"}
+	gone.GrantTypes = []string{"authorization_code"}
 	w.refused(refresh(), "unauthorized_client")
 	delete(clients, "dynamic")
 	w.refused(refresh(), "invalid_client")
@@ -391,8 +391,8 @@ func TestRefreshSeesTheUserAndTheClientAsTheyAreNow(t *testing.T) {
 	assert.Equal(t, http.StatusOK, refresh().status, "it was there all the time")
 }
 
-func TestSessionsPerClient(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 2 })
+func TestGrantsPerClient(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 2 })
 	var tokens []string
 	for range 3 {
 		tokens = append(tokens, w.signIn().str("refresh_token"))
@@ -435,14 +435,14 @@ func (h hangUp) Revoke(ctx context.Context, sel authserver.Selector, reason stri
 	return h.Store.Revoke(ctx, sel, reason, now)
 }
 
-// TestHangingUpEndsNothingLess: a client that is gone before the answer does not keep the session that had to end.
+// TestHangingUpEndsNothingLess: a client that is gone before the answer does not keep the grant that had to end.
 func TestHangingUpEndsNothingLess(t *testing.T) {
 	exchange := func(code string) *http.Request {
 		return formRequest("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
 	}
 	for _, row := range []struct {
 		reason string
-		last   func(w *world, code, token string) *http.Request // ends the session of token, which came for code
+		last   func(w *world, code, token string) *http.Request // ends the grant of token, which came for code
 	}{
 		{"reuse", func(w *world, _, token string) *http.Request {
 			w.refresh(token)
@@ -453,14 +453,14 @@ func TestHangingUpEndsNothingLess(t *testing.T) {
 		{"cap", func(w *world, _, _ string) *http.Request { return exchange(w.code()) }},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
-			w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 1 })
+			w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
 			code := w.code()
 			token := w.exchange(code).str("refresh_token")
 			w.advance(time.Second)
 			ctx, cancel := context.WithCancel(t.Context())
 			last := as(row.last(w, code, token), mvcID, mvcKey).WithContext(ctx)
 			h := hangUp{w.store.Store, cancel, cancel}
-			if row.reason == "cap" { // the new session has to be there
+			if row.reason == "cap" { // the new grant has to be there
 				h.read = func() {}
 			}
 			w.store.Store = h
@@ -540,7 +540,7 @@ func TestThousandConcurrentSubmissions(t *testing.T) {
 	assert.Equal(t, n-1, g.Replays)
 
 	w.advance(10*time.Second + time.Millisecond)
-	w.refused(w.refresh(token), "invalid_grant") // the one after the grace ends the family
+	w.refused(w.refresh(token), "invalid_grant") // the one after the grace ends the grant
 	for successor := range successors {
 		w.refused(w.refresh(successor), "invalid_grant")
 	}

@@ -92,9 +92,9 @@ func (s *Server) checkResources(resources, scopes []string) *oauthError {
 	return nil
 }
 
-// target decides what an access token is for. With resources asked for, the token is for these and carries their scopes alone;
+// audienceFor decides what an access token is for. With resources asked for, the token is for these and carries their scopes alone;
 // otherwise it is for every resource that one of the scopes belongs to, and for userinfo if there is none.
-func (s *Server) target(scopes, resources []string) (audience, tokenScopes []string) {
+func (s *Server) audienceFor(scopes, resources []string) (audience, tokenScopes []string) {
 	if len(resources) > 0 {
 		var own []string
 		for _, res := range resources {

@@ -19,18 +19,18 @@ import (
 
 // The endpoints, below the issuer.
 const (
-	pathAuthorize    = "/authorize"
-	pathLogin        = "/login"
-	pathToken        = "/token"
-	pathRefreshJSON  = "/auth/refreshtoken"
-	pathRevoke       = "/revoke"
-	pathIntrospect   = "/introspect"
-	pathRevoked      = "/revoked"
-	pathUserInfo     = "/userinfo"
-	pathEndSession   = "/end_session"
-	pathKeys         = "/.well-known/jwks.json"
-	pathOpenIDConfig = "/.well-known/openid-configuration"
-	pathOAuthConfig  = "/.well-known/oauth-authorization-server"
+	pathAuthorize      = "/authorize"
+	pathLogin          = "/login"
+	pathToken          = "/token"
+	pathRefreshJSON    = "/auth/refreshtoken"
+	pathRevoke         = "/revoke"
+	pathIntrospect     = "/introspect"
+	pathRevocationList = "/revoked"
+	pathUserInfo       = "/userinfo"
+	pathEndSession     = "/end_session"
+	pathKeys           = "/.well-known/jwks.json"
+	pathOpenIDConfig   = "/.well-known/openid-configuration"
+	pathOAuthConfig    = "/.well-known/oauth-authorization-server"
 )
 
 // Server is the authorization server. It is an [http.Handler], safe for concurrent use, and runs nothing in the background
@@ -116,13 +116,13 @@ func (s *Server) route() {
 	handle := func(path string, h http.HandlerFunc) { s.routes[s.base+path] = h }
 	handle(pathAuthorize, s.authorize)
 	handle(pathLogin, s.login)
-	handle(pathToken, s.crossOrigin(s.forClients(s.token)))
+	handle(pathToken, s.crossOrigin(s.clientEndpoint(s.token)))
 	handle(pathRefreshJSON, s.crossOrigin(s.refreshJSON))
-	handle(pathRevoke, s.crossOrigin(s.forClients(s.revoke)))
-	handle(pathIntrospect, s.forClients(s.introspect))
-	handle(pathRevoked, s.revoked)
+	handle(pathRevoke, s.crossOrigin(s.clientEndpoint(s.revoke)))
+	handle(pathIntrospect, s.clientEndpoint(s.introspect))
+	handle(pathRevocationList, s.revocationList)
 	handle(pathUserInfo, s.crossOrigin(s.userInfo))
-	handle(pathEndSession, s.endSession)
+	handle(pathEndSession, s.logout)
 	handle(pathKeys, s.keys.ServeHTTP)
 	// Both ways to build the address of a document from an issuer with a path: appended (OpenID Connect Discovery) and inserted
 	// (RFC 8414 section 3.1).
@@ -144,7 +144,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if s.heard() { // a copy of the request for every request otherwise
+	if s.observed() { // a copy of the request for every request otherwise
 		r = r.WithContext(withRemote(r))
 	}
 	h.ServeHTTP(w, r)
@@ -172,13 +172,13 @@ func (s *Server) Ready(ctx context.Context) error {
 }
 
 // Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
-// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked, or where an API reads the list of
-// revoked sessions, see the package documentation. It returns how many grants it ended. Of a reason it keeps [ReasonLength] bytes.
+// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked, or where an API reads the &
+// revoked grants, see the package documentation. It returns how many grants it ended. Of a reason it keeps [ReasonLength] bytes.
 //
-// It goes on as long as the store gets on with it and ctx lasts: all sessions of a large client take minutes. After an error some of them
+// It goes on as long as the store gets on with it and ctx lasts: all grants of a large client take minutes. After an error some of them
 // may have ended, and the same call again does the rest.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
-	n, err := s.end(ctx, sel, reason)
+	n, err := s.revokeInStore(ctx, sel, reason)
 	if n > 0 { // also when it did not get to the end: the next call won't count these
 		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
 	}
@@ -188,31 +188,31 @@ func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, 
 	return n, nil
 }
 
-// endDetached is Revoke for what has to end whether or not the one who asked for it waits for the answer: pages send a logout when they are
+// revokeDetached is Revoke for what has to end whether or not the one who asked for it waits for the answer: pages send a logout when they are
 // closed. It lasts as long as the store gets on with it.
-func (s *Server) endDetached(ctx context.Context, sel Selector, reason string) error {
+func (s *Server) revokeDetached(ctx context.Context, sel Selector, reason string) error {
 	_, err := s.Revoke(context.WithoutCancel(ctx), sel, reason)
 	return err
 }
 
-// reread reads a row that another request has just changed. Hanging up now must not hide that a code or a token came twice.
-func (s *Server) reread(ctx context.Context, id string) (Grant, error) {
-	ctx, cancel := detached(ctx)
+// reload reads a row that another request has just changed. Hanging up now must not hide that a code or a token came twice.
+func (s *Server) reload(ctx context.Context, id string) (Grant, error) {
+	ctx, cancel := withoutCancel(ctx)
 	defer cancel()
 	return s.cfg.Store.Grant(ctx, id)
 }
 
-// detached is a context for what goes on when the client has hung up.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+// withoutCancel returns a context for what goes on when the client has hung up.
+func withoutCancel(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 }
 
-// end revokes in the store, with a reason that every store takes. What is not done in the time that readers of the revocation list
+// revokeInStore revokes in the store, with a reason that every store takes. What is not done in the time that readers of the revocation list
 // allow for gets a later one.
-func (s *Server) end(ctx context.Context, sel Selector, reason string) (total int, err error) {
+func (s *Server) revokeInStore(ctx context.Context, sel Selector, reason string) (total int, err error) {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, revokeTime)
-		n, err := s.cfg.Store.Revoke(attempt, sel, cutReason(reason), s.now())
+		n, err := s.cfg.Store.Revoke(attempt, sel, clipReason(reason), s.now())
 		cancel()
 		if total += n; err == nil || n == 0 || ctx.Err() != nil {
 			return total, err
@@ -220,8 +220,8 @@ func (s *Server) end(ctx context.Context, sel Selector, reason string) (total in
 	}
 }
 
-// cutReason leaves of a reason what [Store.Revoke] takes: no revocation may fail because of it.
-func cutReason(reason string) string {
+// clipReason leaves of a reason what [Store.Revoke] takes: no revocation may fail because of it.
+func clipReason(reason string) string {
 	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, ""), "\x00", "")
 	if len(reason) <= ReasonLength {
 		return reason

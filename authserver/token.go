@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// forClients makes an endpoint for authenticated clients: it reads the form, finds out who sends it, and writes what work returns;
+// clientEndpoint makes an endpoint for authenticated clients: it reads the form, finds out who sends it, and writes what work returns;
 // nil as an empty answer.
-func (s *Server) forClients(work func(ctx context.Context, c *Client, p *params) (any, *oauthError)) http.HandlerFunc {
+func (s *Server) clientEndpoint(work func(ctx context.Context, c *Client, p *params) (any, *oauthError)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, refusal := readForm(w, r)
 		if refusal != nil {
@@ -21,7 +21,7 @@ func (s *Server) forClients(work func(ctx context.Context, c *Client, p *params)
 			s.refuse(w, r, refusal)
 			return
 		}
-		s.originAllowed(w, r, c)
+		s.restrictOrigin(w, r, c)
 		answer, refusal := work(r.Context(), c, p)
 		s.reply(w, r, answer, refusal)
 	}
@@ -42,22 +42,22 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer any, refus
 // token is the token endpoint (RFC 6749 section 3.2), once the client is known. The order of the checks matters: nothing is written
 // before the one atomic step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
 func (s *Server) token(ctx context.Context, c *Client, p *params) (any, *oauthError) {
-	t, refusal := s.grant(ctx, c, p)
+	t, refusal := s.exchange(ctx, c, p)
 	return t, refusal
 }
 
-func (s *Server) grant(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) exchange(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
 	name := p.get("grant_type")
 	var run func(*Server, context.Context, *Client, *params) (*Tokens, *oauthError)
 	switch name {
 	case "":
 		return nil, invalidRequest("grant_type is missing")
-	case grantCode:
-		run = (*Server).grantCode
-	case grantRefresh:
-		run = (*Server).grantRefresh
-	case grantCredentials:
-		run = (*Server).grantCredentials
+	case grantTypeCode:
+		run = (*Server).exchangeCode
+	case grantTypeRefresh:
+		run = (*Server).exchangeRefreshToken
+	case grantTypeCredentials:
+		run = (*Server).clientCredentials
 	default:
 		return nil, badRequest("unsupported_grant_type", "the grant type is not supported")
 	}
@@ -82,16 +82,16 @@ func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	s.originAllowed(w, r, c)
-	t, refusal := s.grantJSON(r.Context(), c, p)
+	s.restrictOrigin(w, r, c)
+	t, refusal := s.exchangeJSON(r.Context(), c, p)
 	s.reply(w, r, t, refusal)
 }
 
-func (s *Server) grantJSON(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
-	if name := p.get("grant_type"); name != "" && name != grantRefresh {
+func (s *Server) exchangeJSON(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+	if name := p.get("grant_type"); name != "" && name != grantTypeRefresh {
 		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
 	}
-	return s.grant(ctx, c, p)
+	return s.exchange(ctx, c, p)
 }
 
 // publicClientOf returns the public client that a refresh token was issued to.
@@ -99,12 +99,12 @@ func (s *Server) publicClientOf(ctx context.Context, p *params) (*Client, *oauth
 	switch name := p.get("grant_type"); {
 	case name == "":
 		return nil, invalidRequest("grant_type is missing")
-	case name != grantRefresh:
+	case name != grantTypeRefresh:
 		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
 	case p.get("refresh_token") == "":
 		return nil, invalidRequest("refresh_token is missing")
 	}
-	_, g, refusal := s.presented(ctx, refreshToken, p.get("refresh_token"))
+	_, g, refusal := s.loadPresented(ctx, refreshToken, p.get("refresh_token"))
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -118,9 +118,9 @@ func (s *Server) publicClientOf(ctx context.Context, p *params) (*Client, *oauth
 	return c, nil
 }
 
-// presented takes a token apart, loads its row and checks that the server made the token. What fails here has no effect on any
+// loadPresented takes a token apart, loads its row and checks that the server made the token. What fails here has no effect on any
 // grant, whoever sends it.
-func (s *Server) presented(ctx context.Context, kind opaqueKind, token string) (opaque, Grant, *oauthError) {
+func (s *Server) loadPresented(ctx context.Context, kind opaqueKind, token string) (opaque, Grant, *oauthError) {
 	o, ok := kind.parse(token)
 	if !ok {
 		return o, Grant{}, invalidGrant(kind.invalid)
@@ -173,8 +173,8 @@ func (s *Server) requestedResources(g *Grant, scopes []string, p *params) ([]str
 	return slices.Clone(p.resources), nil
 }
 
-// grantCredentials is the client credentials grant (RFC 6749 section 4.4): no user, no refresh token, no row.
-func (s *Server) grantCredentials(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+// clientCredentials is the client credentials grant (RFC 6749 section 4.4): no user, no refresh token, no row.
+func (s *Server) clientCredentials(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
 	if c.public() {
 		return nil, badRequest("unauthorized_client", "a public client may not use this grant type")
 	}
@@ -189,10 +189,10 @@ func (s *Server) grantCredentials(ctx context.Context, c *Client, p *params) (*T
 	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
 		return nil, refusal
 	}
-	t, _, refusal := s.sign(ctx, &issue{grantType: grantCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources})
+	t, _, refusal := s.sign(ctx, &issue{grantType: grantTypeCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources})
 	if refusal != nil {
 		return nil, refusal
 	}
-	s.event(ctx, Event{Kind: "token.issued", GrantType: grantCredentials, ClientID: c.ID})
+	s.event(ctx, Event{Kind: "token.issued", GrantType: grantTypeCredentials, ClientID: c.ID})
 	return t, nil
 }

@@ -46,10 +46,10 @@ func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c, err := s.client(r.Context(), token.ClientID()); err == nil {
-		s.originAllowed(w, r, c)
+		s.restrictOrigin(w, r, c)
 	}
-	gone := errors.Join(middleware.ErrInvalidToken, errTokenOver)
-	if err := s.standing(r.Context(), token.ID()); errors.Is(err, errTokenOver) { // the row is near, so it stops to work here at once
+	gone := errors.Join(middleware.ErrInvalidToken, errTokenRevoked)
+	if err := s.checkNotRevoked(r.Context(), token.ID()); errors.Is(err, errTokenRevoked) { // the row is near, so it stops to work here at once
 		s.bearer.Deny(w, r, gone)
 		return
 	} else if err != nil {

@@ -55,8 +55,8 @@ func (c *Config) check() error {
 	if c.MaxReplays < 0 {
 		add("MaxReplays %d is negative", c.MaxReplays)
 	}
-	if c.SessionsPerClient < 0 {
-		add("SessionsPerClient %d is negative", c.SessionsPerClient)
+	if c.GrantsPerClient < 0 {
+		add("GrantsPerClient %d is negative", c.GrantsPerClient)
 	}
 	for _, p := range checkLifetimes(c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace) {
 		add("%w", p)
@@ -92,7 +92,7 @@ func (c *Config) check() error {
 		for _, p := range c.checkClient(&c.Clients[i]) {
 			add("client %q: %w", c.Clients[i].ID, p)
 		}
-		if c.Clients[i].allows(grantCode) && c.Users == nil {
+		if c.Clients[i].allows(grantTypeCode) && c.Users == nil {
 			add("client %q has authorization_code but Users is missing", c.Clients[i].ID)
 		}
 	}
@@ -152,21 +152,21 @@ func (c *Config) checkClient(cl *Client) []error {
 			add("jwks: %w", err)
 		}
 	}
-	if len(cl.Grants) == 0 && len(cl.Serves) == 0 {
+	if len(cl.GrantTypes) == 0 && len(cl.Serves) == 0 {
 		add("there is no grant, and no resource that it serves")
 	}
 	if len(cl.Serves) > 0 && cl.public() {
 		add("a client that serves a resource needs a secret or keys")
 	}
-	for _, g := range cl.Grants {
-		if !slices.Contains([]string{grantCode, grantRefresh, grantCredentials}, g) {
+	for _, g := range cl.GrantTypes {
+		if !slices.Contains([]string{grantTypeCode, grantTypeRefresh, grantTypeCredentials}, g) {
 			add("grant %q is unknown", g)
 		}
 	}
-	if cl.allows(grantCredentials) && cl.public() {
+	if cl.allows(grantTypeCredentials) && cl.public() {
 		add("client_credentials needs a secret or keys")
 	}
-	if cl.allows(grantCode) && len(cl.RedirectURIs) == 0 {
+	if cl.allows(grantTypeCode) && len(cl.RedirectURIs) == 0 {
 		add("authorization_code needs a redirect URI")
 	}
 	if cl.DangerouslyOptionalPKCE && cl.public() {
@@ -197,7 +197,7 @@ func (c *Config) checkClient(cl *Client) []error {
 			add("serves %q, which is no resource", res)
 		}
 	}
-	t := c.terms(cl)
+	t := c.policyFor(cl)
 	if cl.AccessTokenLifetime < 0 || t.access < time.Second {
 		add("the access token lifetime %v is shorter than 1 s", t.access)
 	}
@@ -205,7 +205,7 @@ func (c *Config) checkClient(cl *Client) []error {
 	switch t.rotation {
 	case RotateAlways, RotateNearExpiry:
 	case RotateNever:
-		if cl.public() && cl.allows(grantRefresh) {
+		if cl.public() && cl.allows(grantTypeRefresh) {
 			add("a public client's refresh tokens must rotate (RFC 9700 section 2.2.2)")
 		}
 	default:
@@ -238,14 +238,14 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// terms are the settings that apply to one client.
-type terms struct {
+// policy is the settings that apply to one client.
+type policy struct {
 	access, refresh, idle, grace time.Duration
 	rotation                     Rotation
 }
 
-func (c *Config) terms(cl *Client) terms {
-	t := terms{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
+func (c *Config) policyFor(cl *Client) policy {
+	t := policy{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
 	t.access = cmp.Or(cl.AccessTokenLifetime, t.access)
 	t.refresh = cmp.Or(cl.RefreshTokenLifetime, t.refresh)
 	t.idle = cmp.Or(cl.RefreshIdleLifetime, t.idle)

@@ -12,7 +12,7 @@
 // # An API under test
 //
 // [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included. For an
-// API alone, without sessions and refresh tokens, package authtest is the smaller tool.
+// API alone, without grants and refresh tokens, package authtest is the smaller tool.
 //
 // The revocation list, for an API that follows it by package revocation, is there for the client worker:
 //

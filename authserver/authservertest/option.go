@@ -51,7 +51,7 @@ func WithConfig(change func(*authserver.Config)) Option {
 func newSettings() *settings {
 	s := &settings{issuer: "https://login.test", secrets: map[string]string{}, people: &people{byName: map[string]person{}}}
 	forPeople := authserver.Client{
-		Grants:                 []string{"authorization_code", "refresh_token"},
+		GrantTypes:             []string{"authorization_code", "refresh_token"},
 		RedirectURIs:           []string{"http://127.0.0.1/callback"},
 		PostLogoutRedirectURIs: []string{"http://127.0.0.1/"},
 		Scopes:                 strings.Fields("openid profile email phone address offline_access api1 read write"),
@@ -59,7 +59,7 @@ func newSettings() *settings {
 	}
 	mvc, spa := forPeople, forPeople
 	mvc.ID, spa.ID = "mvc client", "spa"
-	worker := authserver.Client{ID: "worker", Grants: []string{"client_credentials"}, Scopes: []string{"api1", "read", "write"},
+	worker := authserver.Client{ID: "worker", GrantTypes: []string{"client_credentials"}, Scopes: []string{"api1", "read", "write"},
 		Serves: []string{"api1"}}
 	WithClient(mvc, "mvc secret")(s)
 	WithClient(spa, "")(s)

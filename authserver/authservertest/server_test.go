@@ -78,7 +78,7 @@ func TestAnAPITakesTheTokensUntilTheClockSaysOtherwise(t *testing.T) {
 
 func TestClientsAndUsersOfTheTestsOwn(t *testing.T) {
 	as := authservertest.New(t,
-		authservertest.WithClient(authserver.Client{ID: "shop", Grants: []string{"authorization_code"}, RedirectURIs: []string{"https://shop.example/cb"},
+		authservertest.WithClient(authserver.Client{ID: "shop", GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{"https://shop.example/cb"},
 			Scopes: []string{"openid", "orders"}}, "shop secret"),
 		authservertest.WithUser(authserver.User{Subject: "bob-2", Username: "bob"}, "builder"),
 		authservertest.WithConfig(func(cfg *authserver.Config) {

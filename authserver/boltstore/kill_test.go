@@ -54,7 +54,7 @@ func serveProcess(dir string) error {
 	cfg.Store, cfg.RefreshKeys, cfg.RefreshGrace = s, s.RefreshKeys(), time.Minute
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
 	cfg.Clients = []authserver.Client{
-		{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+		{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
 	}
 	srv, err := authserver.New(cfg)
 	if err != nil {

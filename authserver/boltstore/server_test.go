@@ -29,7 +29,7 @@ func newServer(t testing.TB, s *boltstore.Store, now func() time.Time) *authserv
 	cfg.Store, cfg.RefreshKeys, cfg.Keys, cfg.Now = s, s.RefreshKeys(), keys, now
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
 	cfg.Clients = []authserver.Client{
-		{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+		{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
 	}
 	srv, err := authserver.New(cfg)
 	require.NoError(t, err)

@@ -45,9 +45,9 @@ func start(t *testing.T, path string) (issuer string) {
 	cfg.Clients = []authserver.Client{
 		{
 			ID: "mvc client", Secrets: []authserver.Secret{authserver.HashSecret("mvc secret")},
-			Grants: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, Scopes: scopes,
+			GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, Scopes: scopes,
 		},
-		{ID: "spa", Grants: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, Scopes: scopes},
+		{ID: "spa", GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{callback}, Scopes: scopes},
 	}
 	handler, err = authserver.New(cfg)
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func signIn(t *testing.T, authURL string) url.Values {
 	return location.Query()
 }
 
-// The whole life of a session as a user of go-oidc and x/oauth2 writes it, once per way of authenticating the client.
+// The whole life of a grant as a user of go-oidc and x/oauth2 writes it, once per way of authenticating the client.
 func TestCodeFlowAndRefresh(t *testing.T) {
 	for _, row := range []struct {
 		name, path, client, secret string

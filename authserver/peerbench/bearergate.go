@@ -24,7 +24,7 @@ func newBearergate() (*server, error) {
 	cfg := authserver.NewConfig(issuer)
 	cfg.Keys, cfg.Users = keys, users
 	cfg.Resources = map[string][]string{audience: {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: clientID, Grants: []string{"authorization_code", "refresh_token"},
+	cfg.Clients = []authserver.Client{{ID: clientID, GrantTypes: []string{"authorization_code", "refresh_token"},
 		RedirectURIs: []string{"http://127.0.0.1:5003/callback"}, Scopes: scopes}}
 	srv, err := authserver.New(cfg)
 	if err != nil {
@@ -41,7 +41,7 @@ func newBearergate() (*server, error) {
 			}
 			return rec.Body.Bytes(), nil
 		},
-		session: func(ctx context.Context) (string, error) {
+		grant: func(ctx context.Context) (string, error) {
 			t, err := srv.IssueTokens(ctx, authserver.IssueRequest{ClientID: clientID, Subject: subject, Scopes: scopes})
 			if err != nil {
 				return "", err

@@ -14,7 +14,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// A chain is a session that one connection renews, one refresh token after the other.
+// A chain is a grant that one connection renews, one refresh token after the other.
 type chain struct {
 	conn    *harness.Conn
 	head    []byte // of the request, without the length of the body
@@ -34,7 +34,7 @@ func newChain(addr, path, token string) (*chain, error) {
 
 const form = "grant_type=refresh_token&client_id=" + clientID + "&refresh_token="
 
-// next renews the session.
+// next renews the grant.
 func (c *chain) next() error {
 	c.request = append(c.request[:0], c.head...)
 	c.request = strconv.AppendInt(c.request, int64(len(form)+len(c.token)), 10)

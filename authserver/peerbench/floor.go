@@ -25,27 +25,27 @@ func newFloor() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &floor{key: key, sessions: map[[32]byte]string{}}
+	f := &floor{key: key, grants: map[[32]byte]string{}}
 	return &server{handler: f, path: "/token",
 		keySet: func() ([]byte, error) {
 			return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "floor", Algorithm: "ES256", Use: "sig"}}})
 		},
-		session: func(context.Context) (string, error) { return f.put(subject), nil },
+		grant: func(context.Context) (string, error) { return f.put(subject), nil },
 	}, nil
 }
 
 type floor struct {
-	key      *ecdsa.PrivateKey
-	mu       sync.Mutex
-	sessions map[[32]byte]string // by the hash of the refresh token: whose it is
+	key    *ecdsa.PrivateKey
+	mu     sync.Mutex
+	grants map[[32]byte]string // by the hash of the refresh token: whose it is
 }
 
-// put starts a session, or goes on with one.
+// put starts a grant, or goes on with one.
 func (f *floor) put(sub string) string {
 	token := rand.Text() + rand.Text()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sessions[sha256.Sum256([]byte(token))] = sub
+	f.grants[sha256.Sum256([]byte(token))] = sub
 	return token
 }
 
@@ -53,8 +53,8 @@ func (f *floor) take(token string) (sub string, ok bool) {
 	hash := sha256.Sum256([]byte(token))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	sub, ok = f.sessions[hash]
-	delete(f.sessions, hash)
+	sub, ok = f.grants[hash]
+	delete(f.grants, hash)
 	return sub, ok
 }
 

@@ -58,7 +58,7 @@ func newFosite() (*server, error) {
 		keySet: func() ([]byte, error) {
 			return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: fositeKeyID, Algorithm: "ES256", Use: "sig"}}})
 		},
-		session: func(ctx context.Context) (string, error) {
+		grant: func(ctx context.Context) (string, error) {
 			req := fosite.NewRequest()
 			req.Client, req.Session = client, newFositeSession()
 			req.RequestedScope, req.GrantedScope = scopes, scopes
@@ -95,7 +95,7 @@ func newFositeSession() *fositeSession {
 func (s *fositeSession) GetJWTClaims() jwt.JWTClaimsContainer { return s.AccessClaims }
 func (s *fositeSession) GetJWTHeader() *jwt.Headers           { return s.AccessHeader }
 
-// Clone copies by reflection, as fosite's own sessions do.
+// Clone copies by reflection, as fosite's own grants do.
 func (s *fositeSession) Clone() fosite.Session { return deepcopy.Copy(s).(fosite.Session) }
 
 var (

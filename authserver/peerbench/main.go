@@ -1,7 +1,7 @@
 // Command peerbench measures what a refresh costs with package authserver, with zitadel/oidc and with ory/fosite: a public
 // client's refresh_token grant with rotation, answered with a JWT access token, an ID token, both signed with ES256, and a
 // new refresh token; over loopback HTTP/1.1, all state in memory. Each server is a process of its own on one processor, the
-// client on another; 8 connections renew a session each, one request after the other.
+// client on another; 8 connections renew a grant each, one request after the other.
 //
 // In every round each peer runs between two runs of ours, in shuffled order and in processes that have just been started;
 // the median of the ratios counts, and their quartiles tell how much to believe it. It writes Markdown:
@@ -31,7 +31,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 20, "rounds")
 	flag.DurationVar(&b.chunk, "chunk", 500*time.Millisecond, "length of one measurement")
 	flag.DurationVar(&b.warm, "warm", 100*time.Millisecond, "how long a new process runs before it is measured")
-	flag.IntVar(&b.connections, "connections", 8, "connections, each with a session of its own")
+	flag.IntVar(&b.connections, "connections", 8, "connections, each with a grant of its own")
 	flag.Parse()
 	if min(b.rounds, b.connections) < 1 || b.chunk <= 0 || b.warm < 0 || flag.NArg() > 0 {
 		log.Fatal("the numbers have to be more than 0, and there are no other arguments")

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// One short round: every server renews sessions, what it answers passes inspect, and each has its row.
+// One short round: every server renews grants, what it answers passes inspect, and each has its row.
 func TestRound(t *testing.T) {
 	b := &bench{rounds: 1, connections: 2, chunk: 20 * time.Millisecond, warm: 10 * time.Millisecond}
 	require.NoError(t, b.run())

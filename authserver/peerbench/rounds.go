@@ -101,7 +101,7 @@ func (b *bench) newSide(name string) (_ *side, err error) {
 	}
 	path, err1 := s.server.Ask("path")
 	keys, err2 := s.server.Ask("keys")
-	list, err3 := s.server.Ask(fmt.Sprintf("sessions %d", b.connections))
+	list, err3 := s.server.Ask(fmt.Sprintf("grants %d", b.connections))
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (b *bench) measure(s *side) (harness.Run, error) {
 	return r, nil
 }
 
-// load renews all sessions for a while, and then looks at the last answer of each.
+// load renews all grants for a while, and then looks at the last answer of each.
 func (b *bench) load(s *side, length time.Duration) (harness.Run, error) {
 	var clients []func() error
 	for _, c := range s.chains {

@@ -26,7 +26,7 @@ type server struct {
 	handler http.Handler
 	path    string                                              // of the token endpoint
 	keySet  func() ([]byte, error)                              // what it signs with, as a JWK set
-	session func(ctx context.Context) (token string, err error) // starts one and returns its refresh token
+	grant   func(ctx context.Context) (token string, err error) // starts one and returns its refresh token
 }
 
 // makers are the servers, by the names that the table has.
@@ -42,7 +42,7 @@ const (
 	floorName = "floor: net/http, form, map, two raw signatures, JSON"
 )
 
-// serve is the process of a server. It answers three questions: path, keys, and sessions N.
+// serve is the process of a server. It answers three questions: path, keys, and grants N.
 func serve(role string) error {
 	make, known := makers[role]
 	if !known {
@@ -63,14 +63,14 @@ func serve(role string) error {
 				return "", err
 			}
 			return oneLine(json.RawMessage(doc))
-		case "sessions":
+		case "grants":
 			n, err := strconv.Atoi(argument)
 			if err != nil {
 				return "", err
 			}
 			tokens := []string{}
 			for range n {
-				token, err := s.session(context.Background())
+				token, err := s.grant(context.Background())
 				if err != nil {
 					return "", err
 				}

@@ -37,7 +37,7 @@ func newZitadel() (*server, error) {
 		keySet: func() ([]byte, error) {
 			return json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: store.key.ID(), Algorithm: "ES256", Use: "sig"}}})
 		},
-		session: func(ctx context.Context) (string, error) {
+		grant: func(ctx context.Context) (string, error) {
 			_, token, _, err := store.CreateAccessAndRefreshTokens(ctx, storage.RefreshTokenRequestFromBusiness(&storage.RefreshToken{
 				AuthTime: time.Now(), AMR: []string{"pwd"}, Audience: []string{audience, clientID}, UserID: subject, ApplicationID: clientID, Scopes: scopes,
 			}), "")

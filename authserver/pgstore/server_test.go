@@ -35,7 +35,7 @@ func newServer(s *pgstore.Store, now func() time.Time) (*authserver.Server, erro
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys, cfg.Keys, cfg.Now, cfg.RefreshGrace = s, [][]byte{refreshKey}, keys, now, time.Minute
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "app", Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
+	cfg.Clients = []authserver.Client{{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
 	return authserver.New(cfg)
 }
 

@@ -32,7 +32,7 @@ func serverOver(s authserver.Store, changes ...func(*authserver.Config)) (*auths
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys = s, [][]byte{refreshKey}
 	cfg.Now = func() time.Time { return epoch }
-	cfg.Clients = []authserver.Client{{ID: client, Grants: []string{"refresh_token"}, Scopes: []string{"offline_access"}}}
+	cfg.Clients = []authserver.Client{{ID: client, GrantTypes: []string{"refresh_token"}, Scopes: []string{"offline_access"}}}
 	for _, change := range changes {
 		change(cfg)
 	}

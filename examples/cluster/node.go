@@ -51,7 +51,7 @@ func (c nodeConfig) server(store sessionStore, onEvent func(context.Context, aut
 	cfg.AccessTokenLifetime, cfg.RefreshGrace, cfg.MaxRollback = c.AccessLifetime, c.Grace, c.MaxRollback
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
 	cfg.Clients = []authserver.Client{
-		{ID: loadClient, Grants: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+		{ID: loadClient, GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
 		{ID: apiClient, Secrets: []authserver.Secret{authserver.HashSecret(c.APISecret)}, Serves: []string{"api1"}},
 	}
 	cfg.OnEvent, cfg.Logger = onEvent, logger

@@ -35,7 +35,7 @@ func Demo() Data {
 		Clients: []authserver.Client{
 			{
 				ID: "mvc client", Name: "MVC client", Secrets: []authserver.Secret{authserver.HashSecret("mvc secret")},
-				Grants:       []string{"authorization_code", "refresh_token"},
+				GrantTypes:   []string{"authorization_code", "refresh_token"},
 				RedirectURIs: []string{"http://127.0.0.1:5002/signin-oidc", "http://localhost:5002/signin-oidc"},
 				Scopes:       scopes,
 				// The ASP.NET client of the story predates PKCE for confidential clients.
@@ -43,14 +43,14 @@ func Demo() Data {
 			},
 			{
 				ID: "spa", Name: "Single-page application",
-				Grants:       []string{"authorization_code", "refresh_token"},
+				GrantTypes:   []string{"authorization_code", "refresh_token"},
 				RedirectURIs: []string{"http://127.0.0.1:5003/callback"},
 				Origins:      []string{"http://127.0.0.1:5003"},
 				Scopes:       scopes,
 			},
 			{
 				ID: "worker", Name: "Nightly worker", Secrets: []authserver.Secret{authserver.HashSecret("worker secret")},
-				Grants: []string{"client_credentials"}, Scopes: []string{"api1"},
+				GrantTypes: []string{"client_credentials"}, Scopes: []string{"api1"},
 			},
 			{
 				// The API itself: it may introspect tokens, and read which sessions were revoked.

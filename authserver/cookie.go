@@ -46,8 +46,8 @@ func newCookieKeys(keys [][]byte) (cookieKeys, error) {
 	return c, nil
 }
 
-// session is what the login cookie holds, sealed: the server keeps no row for it.
-type session struct {
+// loginCookie is what the login cookie holds, sealed: the server keeps no row for it.
+type loginCookie struct {
 	Subject  string    `json:"sub"`
 	ID       string    `json:"sid"`
 	AuthTime time.Time `json:"auth_time"`
@@ -79,10 +79,10 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, maxAge int
 	})
 }
 
-// startSession signs the browser in.
-func (s *Server) startSession(w http.ResponseWriter, subject string) error {
+// startBrowserLogin signs the browser in.
+func (s *Server) startBrowserLogin(w http.ResponseWriter, subject string) error {
 	now := s.now()
-	plain, err := json.Marshal(session{Subject: subject, ID: rand.Text(), AuthTime: now, Expires: now.Add(s.cfg.LoginLifetime)})
+	plain, err := json.Marshal(loginCookie{Subject: subject, ID: rand.Text(), AuthTime: now, Expires: now.Add(s.cfg.LoginLifetime)})
 	if err != nil {
 		return fmt.Errorf("authserver: login cookie: %w", err)
 	}
@@ -91,8 +91,8 @@ func (s *Server) startSession(w http.ResponseWriter, subject string) error {
 	return nil
 }
 
-// session returns who is signed in in this browser, or nil.
-func (s *Server) session(r *http.Request) *session {
+// browserLogin returns who is signed in in this browser, or nil.
+func (s *Server) browserLogin(r *http.Request) *loginCookie {
 	cookie, err := r.Cookie(s.cookieName("session"))
 	if err != nil {
 		return nil
@@ -106,7 +106,7 @@ func (s *Server) session(r *http.Request) *session {
 		if err != nil {
 			continue
 		}
-		var in session
+		var in loginCookie
 		if json.Unmarshal(plain, &in) != nil || !s.now().Before(in.Expires) || in.Subject == "" {
 			return nil
 		}
@@ -115,7 +115,7 @@ func (s *Server) session(r *http.Request) *session {
 	return nil
 }
 
-func (s *Server) endBrowserSession(w http.ResponseWriter) { s.setCookie(w, "session", "", -1) }
+func (s *Server) endBrowserLogin(w http.ResponseWriter) { s.setCookie(w, "session", "", -1) }
 
 // csrfToken binds a form to the browser that asked for it, and to what the form is about. It sets the cookie if there is none.
 func (s *Server) csrfToken(w http.ResponseWriter, r *http.Request, about string) string {

@@ -45,7 +45,7 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 	l, err := ask(fresh, back)
 	switch {
 	case err != nil || l == nil:
-	case !fresh && !l.AuthTime.IsZero() && s.tooOld(a, l.AuthTime):
+	case !fresh && !l.AuthTime.IsZero() && s.exceedsMaxAge(a, l.AuthTime):
 		l, err = ask(true, afterLogin(query))
 	case !fresh && !none && !a.expects(l.Subject):
 		// One more try. Whoever is signed in when the browser comes back is the answer, or the two would take turns for ever.

@@ -11,9 +11,9 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// TestSessionLimitOfOneMoment: sign-ins of the same millisecond end the same sessions, in whatever order a store lists them.
-func TestSessionLimitOfOneMoment(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 1 })
+// TestGrantLimitOfOneMoment: sign-ins of the same millisecond end the same grants, in whatever order a store lists them.
+func TestGrantLimitOfOneMoment(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
 	a, b := w.code(), w.code()
 	store := &bothWays{Store: w.store.Store}
 	w.store.Store = store

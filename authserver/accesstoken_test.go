@@ -108,7 +108,7 @@ func TestRevokePreviousAccessToken(t *testing.T) {
 		w.advance(time.Minute)
 		assert.Equal(t, everywhere, w.where(t, late.str("access_token")))
 	})
-	t.Run("other sessions are not concerned", func(t *testing.T) {
+	t.Run("other grants are not concerned", func(t *testing.T) {
 		w := newWorld(t, on)
 		first, other := w.signIn(), w.signIn()
 		w.refresh(first.str("refresh_token"))

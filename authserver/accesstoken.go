@@ -10,8 +10,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// errTokenOver says that an access token has been ended before its time.
-var errTokenOver = errors.New("authserver: the session has ended, or the access token was replaced")
+// errTokenRevoked says that an access token has been ended before its time.
+var errTokenRevoked = errors.New("authserver: the grant is revoked or expired, or the access token was replaced")
 
 // CheckAccessToken refuses access tokens of grants that are revoked and, with [Config].RevokePreviousAccessToken, those that a refresh
 // has replaced. It is made for [middleware.Config].Check of an API in the same process:
@@ -27,57 +27,57 @@ func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) erro
 	if t.Issuer() != s.cfg.Issuer {
 		return nil
 	}
-	switch err := s.standing(ctx, t.ID()); {
+	switch err := s.checkNotRevoked(ctx, t.ID()); {
 	case err == nil:
 		return nil
-	case errors.Is(err, errTokenOver):
+	case errors.Is(err, errTokenRevoked):
 		return errors.Join(middleware.ErrInvalidToken, err)
 	default:
 		return fmt.Errorf("%w: %w", middleware.ErrCheckUnavailable, err)
 	}
 }
 
-// standing tells whether the access token with that jti has been ended: nil, errTokenOver, or an error when that is unknown.
-func (s *Server) standing(ctx context.Context, jti string) error {
-	id, gen := grantOf(jti)
+// checkNotRevoked tells whether the access token with that jti has been ended: nil, errTokenRevoked, or an error when that is unknown.
+func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
+	id, gen := parseAccessTokenID(jti)
 	if id == "" {
 		return nil
 	}
 	g, err := s.cfg.Store.Grant(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return errTokenOver
+		return errTokenRevoked
 	case err != nil:
 		return err
 	case !g.RevokedAt.IsZero():
-		return errTokenOver
+		return errTokenRevoked
 	case !s.cfg.RevokePreviousAccessToken || gen >= g.Generation:
 		return nil
 	}
 	c, err := s.client(ctx, g.ClientID)
 	if errors.Is(err, ErrNotFound) {
-		return errTokenOver
+		return errTokenRevoked
 	}
 	if err != nil {
 		return err
 	}
-	if !g.inGrace(gen, s.now(), s.cfg.terms(c).grace) {
-		return errTokenOver
+	if !g.withinGrace(gen, s.now(), s.cfg.policyFor(c).grace) {
+		return errTokenRevoked
 	}
 	return nil
 }
 
-// tokenID makes the jti of an access token. It begins with the grant's id, so that the row is found, and the generation
+// accessTokenID makes the jti of an access token. It begins with the grant's id, so that the row is found, and the generation
 // of the refresh token that the access token comes with.
-func tokenID(g *Grant, gen uint32, random string) string {
+func accessTokenID(g *Grant, gen uint32, random string) string {
 	if g == nil {
 		return random
 	}
 	return g.ID + "." + strconv.FormatUint(uint64(gen), 10) + "." + random
 }
 
-// grantOf takes a jti apart; id is "" for tokens that have no grant.
-func grantOf(jti string) (id string, gen uint32) {
+// parseAccessTokenID takes a jti apart; id is "" for tokens that have no grant.
+func parseAccessTokenID(jti string) (id string, gen uint32) {
 	parts := strings.Split(jti, ".")
 	if len(parts) != 3 {
 		return "", 0

@@ -60,11 +60,11 @@ func jti(t testing.TB, token string) string {
 	return id
 }
 
-// TestEverySessionThatIsEndedIsInTheList: in whatever way it was ended.
-func TestEverySessionThatIsEndedIsInTheList(t *testing.T) {
+// TestEveryRevokedGrantIsListed: in whatever way it was ended.
+func TestEveryRevokedGrantIsListed(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		end  func(w *world, tokens reply) // ends the session of the tokens
+		end  func(w *world, tokens reply) // ends the grant of the tokens
 	}{
 		{"by a logout", func(w *world, tokens reply) {
 			r := w.browser().get(issuer + "/end_session?" + url.Values{"id_token_hint": {tokens.str("id_token")}}.Encode())
@@ -90,13 +90,13 @@ func TestEverySessionThatIsEndedIsInTheList(t *testing.T) {
 			_, err := w.srv.IssueTokens(w.t.Context(), authserver.IssueRequest{ClientID: "spa", Subject: "alice-1", EndOthers: true})
 			require.NoError(w.t, err)
 		}},
-		{"by a limit of sessions", func(w *world, _ reply) {
+		{"by a limit of grants", func(w *world, _ reply) {
 			w.advance(time.Second)
 			w.signIn()
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := newWorld(t, func(w *world) { w.cfg.SessionsPerClient = 1 })
+			w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
 			tokens := w.signIn()
 			other, err := w.srv.IssueTokens(t.Context(), authserver.IssueRequest{ClientID: "spa", Subject: "bob-2"})
 			require.NoError(t, err)
@@ -138,7 +138,7 @@ func TestEverySessionThatIsEndedIsInTheList(t *testing.T) {
 		w.advance(time.Minute)
 		assert.Empty(t, entries(t, w.revoked("")))
 	})
-	t.Run("client_credentials have no session, and their jti begins with none", func(t *testing.T) {
+	t.Run("client_credentials have no grant, and their jti begins with none", func(t *testing.T) {
 		w := newWorld(t)
 		own := w.do(as(formRequest("/token", "grant_type", "client_credentials"), "worker", "worker secret")).str("access_token")
 		w.do(as(formRequest("/revoke", "token", own), "worker", "worker secret"))
@@ -287,8 +287,8 @@ func (noList) Revoked(context.Context, time.Time, string, time.Time, int) ([]aut
 	return nil, errBroken
 }
 
-// sessions makes grants as if tokens had been issued, and returns their ids.
-func (w *world) sessions(n int) []string {
+// grants makes grants as if tokens had been issued, and returns their ids.
+func (w *world) grants(n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
 		ids[i] = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%016d", i*7919%n))
@@ -301,7 +301,7 @@ func (w *world) sessions(n int) []string {
 // TestRevokedPages reads 2500 revocations page by page while more come in, and a poll later those as well.
 func TestRevokedPages(t *testing.T) {
 	w := newWorld(t)
-	ids := w.sessions(3000)
+	ids := w.grants(3000)
 	revoke := func(ids ...string) {
 		for _, id := range ids {
 			_, err := w.srv.Revoke(t.Context(), authserver.Selector{ID: id}, "admin")
@@ -369,7 +369,7 @@ func TestRevokedPages(t *testing.T) {
 func TestRevokedBehindTheReader(t *testing.T) {
 	w := newWorld(t)
 	late, walking := w.rt(), w.rt()
-	w.sessions(1001)
+	w.grants(1001)
 	_, err := w.srv.Revoke(t.Context(), authserver.Selector{ClientID: "spa"}, "admin")
 	require.NoError(t, err)
 	began := w.now()
@@ -459,7 +459,7 @@ func (s slowStore) Revoke(ctx context.Context, sel authserver.Selector, reason s
 // TestRevocationOfManyGoesOn: in portions, each with its own time, so that those who poll learn of all.
 func TestRevocationOfManyGoesOn(t *testing.T) {
 	w := newWorld(t)
-	w.sessions(250)
+	w.grants(250)
 	w.store.Store = slowStore{w.store.Store, w}
 	began := w.now()
 	n, err := w.srv.Revoke(t.Context(), authserver.Selector{Subject: "bob-2"}, "admin")
