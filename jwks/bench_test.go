@@ -20,8 +20,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// twenty is a set of 20 keys.
-func twenty(t testing.TB) (keys []*jwks.Key) {
+// twentyKeys returns 20 keys.
+func twentyKeys(t testing.TB) (keys []*jwks.Key) {
 	for i := range 20 {
 		keys = append(keys, newKey(t, fmt.Sprint("key-number-", i)))
 	}
@@ -30,7 +30,7 @@ func twenty(t testing.TB) (keys []*jwks.Key) {
 
 // BenchmarkLookup looks keys up in a set of 20. The row with keyfunc is there to be compared with.
 func BenchmarkLookup(b *testing.B) {
-	keys := twenty(b)
+	keys := twentyKeys(b)
 	remote := newIssuer(b, keys...).remote(b)
 	rotator := newRotator(b, jwks.RotatorConfig{})
 	require.NoError(b, remote.Ready(context.Background()))
@@ -99,9 +99,9 @@ func BenchmarkCurrent(b *testing.B) {
 	}
 }
 
-// BenchmarkParse is what a refresh costs.
+// BenchmarkParse parses a set of 20 keys, as a refresh does.
 func BenchmarkParse(b *testing.B) {
-	set, err := jwks.NewSet(twenty(b)...)
+	set, err := jwks.NewSet(twentyKeys(b)...)
 	require.NoError(b, err)
 	document, err := set.MarshalJSON()
 	require.NoError(b, err)
@@ -115,7 +115,7 @@ func BenchmarkParse(b *testing.B) {
 
 // TestLookupAllocates: finding a key allocates nothing.
 func TestLookupAllocates(t *testing.T) {
-	keys := twenty(t)
+	keys := twentyKeys(t)
 	set, err := jwks.NewSet(keys...)
 	require.NoError(t, err)
 	remote := newIssuer(t, keys...).remote(t)
@@ -134,7 +134,8 @@ func TestLookupAllocates(t *testing.T) {
 	}
 }
 
-// BenchmarkSign signs claims like those of an access token; x-raw is Sign by the signature alone, with which it takes turns.
+// BenchmarkSign signs claims like those of an access token. x-raw is its time divided by that of the bare signature, measured in
+// turns.
 func BenchmarkSign(b *testing.B) {
 	now := time.Now().Unix()
 	claims := struct {

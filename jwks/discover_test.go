@@ -15,7 +15,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// site is a host with documents: an address without one answers 404.
+// site serves documents by address; any other address answers 404.
 type site struct {
 	pages map[string]http.HandlerFunc
 	mu    sync.Mutex
@@ -37,7 +37,7 @@ func (s *site) RoundTrip(req *http.Request) (*http.Response, error) {
 	if iss.keySet == nil {
 		iss.keySet = http.NotFound
 	}
-	// The issuer answers whatever is asked for at the path of its key set.
+	// The issuer answers every request for the path of its key set.
 	inner := req.Clone(req.Context())
 	inner.URL.Path = "/keys"
 	res, err := iss.RoundTrip(inner)
@@ -48,7 +48,7 @@ func (s *site) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func page(format string, args ...any) http.HandlerFunc {
-	return says(200, "application/json", format, args...)
+	return answers(200, "application/json", format, args...)
 }
 
 func TestDiscovery(t *testing.T) {
@@ -78,10 +78,10 @@ func TestDiscovery(t *testing.T) {
 		{"a path with a slash at the end", tenant + "/", map[string]http.HandlerFunc{plain + oauth + "/tenant/one": document(tenant + "/")}, ""},
 		{"a path with an escaped slash stays as it is", plain + "/a%2Fb", map[string]http.HandlerFunc{plain + "/a%2Fb" + oidc: document(plain + "/a%2Fb")}, ""},
 		{"a page for every address but one", tenant, map[string]http.HandlerFunc{
-			tenant + oidc: says(200, "text/html", "<html>"), plain + oauth + "/tenant/one": says(200, "application/json", "<html>"),
+			tenant + oidc: answers(200, "text/html", "<html>"), plain + oauth + "/tenant/one": answers(200, "application/json", "<html>"),
 			plain + oidc + "/tenant/one": document(tenant)}, ""},
 		{"another issuer's document first, the right one later", tenant, map[string]http.HandlerFunc{tenant + oidc: document(plain), plain + oauth + "/tenant/one": document(tenant)}, ""},
-		{"403 for what is not there", plain, map[string]http.HandlerFunc{plain + oidc: says(403, "text/xml", ""), plain + oauth: document(plain)}, ""},
+		{"403 for what is not there", plain, map[string]http.HandlerFunc{plain + oidc: answers(403, "text/xml", ""), plain + oauth: document(plain)}, ""},
 
 		{"no document at all", plain, nil, "https://issuer.example/.well-known/openid-configuration: status 404: no metadata document"},
 		{"another issuer", plain, map[string]http.HandlerFunc{plain + oidc: document("https://other.example")}, `the document's issuer is "https://other.example", not "https://issuer.example"`},
@@ -101,9 +101,9 @@ func TestDiscovery(t *testing.T) {
 		{"a redirect to http", plain, map[string]http.HandlerFunc{plain + oidc: redirect("http://issuer.example/x")}, "http on a host that is not loopback"},
 		{"an array", plain, map[string]http.HandlerFunc{plain + oidc: page(`[]`)}, "not a JSON object"},
 		{"garbage", plain, map[string]http.HandlerFunc{plain + oidc: page(`{"issuer"`)}, "not valid JSON"},
-		{"a page", plain, map[string]http.HandlerFunc{plain + oidc: says(200, "text/html", "<html>")}, `Content-Type is "text/html"`},
-		{"a failing server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: says(502, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 502"},
-		{"a busy server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: says(429, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 429"},
+		{"a page", plain, map[string]http.HandlerFunc{plain + oidc: answers(200, "text/html", "<html>")}, `Content-Type is "text/html"`},
+		{"a failing server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: answers(502, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 502"},
+		{"a busy server is not asked for the other documents", plain, map[string]http.HandlerFunc{plain + oidc: answers(429, "text/html", ""), plain + oauth: document(plain)}, "openid-configuration: status 429"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -133,8 +133,8 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// TestDiscoveryRemembers: the address that answered is the first to be asked the next time.
-func TestDiscoveryRemembers(t *testing.T) {
+// TestDiscoveryStartsWithTheLastAddress: the address that answered last time is tried first.
+func TestDiscoveryStartsWithTheLastAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const issuer, keys = "https://issuer.example/t", "https://issuer.example/t/keys"
 		set, err := jwks.NewSet(newKey(t, "a"))
@@ -159,8 +159,8 @@ func TestDiscoveryRemembers(t *testing.T) {
 	})
 }
 
-// TestRemotesAreApart: what one issuer publishes never verifies a token of another.
-func TestRemotesAreApart(t *testing.T) {
+// TestRemotesShareNoKeys: what one issuer publishes never verifies a token of another.
+func TestRemotesShareNoKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newKey(t, "shared"), newKey(t, "shared")
 		ra := newIssuer(t, a, newKey(t, "only-a")).remote(t)
@@ -176,7 +176,7 @@ func TestRemotesAreApart(t *testing.T) {
 	})
 }
 
-// TestInsecureHTTP is about issuers without https: on this machine, and anywhere if that was said aloud.
+// TestInsecureHTTP is about issuers without https: on loopback, and on any host with AllowInsecureHTTP.
 func TestInsecureHTTP(t *testing.T) {
 	for _, row := range []struct {
 		name, issuer, keys string

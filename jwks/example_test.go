@@ -18,7 +18,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// The keys of an issuer are found by discovery, when they are first asked for.
+// An issuer's keys are found by discovery when the first token arrives.
 func ExampleNewRemote() {
 	keys, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: "https://issuer.example"})
 	if err != nil {
@@ -30,7 +30,7 @@ func ExampleNewRemote() {
 	// Output: fetched: false
 }
 
-// All that is wrong with a configuration is said at once.
+// The error names everything that is wrong with a configuration.
 func ExampleNewRemote_incorrect() {
 	_, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: "http://issuer.example", MinAge: 2 * time.Hour})
 	fmt.Println(err)
@@ -39,7 +39,7 @@ func ExampleNewRemote_incorrect() {
 	// jwks: MinAge 2h0m0s is more than MaxAge 1h0m0s
 }
 
-// A Rotator signs, and serves the keys that verify what it signs.
+// A Rotator signs tokens and serves the keys that verify them.
 func ExampleNewRotator() {
 	rotator, err := jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: 10 * time.Minute})
 	if err != nil {
@@ -72,7 +72,7 @@ func ExampleNewRotator() {
 	// Output: at+jwt map[sub:alice] <nil>
 }
 
-// With a file the keys outlive a restart, and the processes of one machine share them.
+// In a file, the keys survive a restart, and the processes of one machine share them.
 func ExampleFileKeyStore() {
 	dir, err := os.MkdirTemp("", "keys")
 	if err != nil {
@@ -90,7 +90,7 @@ func ExampleFileKeyStore() {
 	// Output: <nil>
 }
 
-// Whoever gets hold of the file, or of a backup of it, can do nothing with it.
+// Without the seal key, the file and its backups are of no use.
 func ExampleSealedKeyStore() {
 	dir, err := os.MkdirTemp("", "keys")
 	if err != nil {
@@ -119,7 +119,7 @@ func ExampleSealedKeyStore() {
 	// Output: <nil>
 }
 
-// Keys that were kept in clear so far are read through the store and saved through the sealed one, once.
+// Keys in clear are sealed once: read them through the store and save them through the SealedKeyStore.
 func ExampleSealedKeyStore_fromClear() {
 	ctx := context.Background()
 	var store jwks.KeyStore = new(jwks.MemoryKeyStore) // yours, with keys in it
@@ -152,7 +152,7 @@ func ExampleSealedKeyStore_fromClear() {
 	// keys in clear <nil>
 }
 
-// A key set from a file, or from anywhere else.
+// A key set that comes from a file or from elsewhere.
 func ExampleParse() {
 	keys, err := jwks.Parse([]byte(`{"keys": [
 		{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -198,7 +198,7 @@ func ExampleNewSet() {
 	// jwks: key not found: key "my-key" does not fit alg "ES256"
 }
 
-// The key of RFC 8037, appendix A.2.
+// The key of RFC 8037, Appendix A.2.
 func ExampleThumbprint() {
 	keys, err := jwks.Parse([]byte(`{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
 	if err != nil {

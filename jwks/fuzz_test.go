@@ -18,8 +18,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// FuzzParse: whatever the document, Parse does not panic, and what it takes over are keys that a signature can be held
-// against, that are found by what they are published for and nothing else, and that survive being written and read again.
+// FuzzParse: whatever the document, Parse does not panic. The keys that it returns can verify a signature, are found for what they
+// are published for and nothing else, and survive being written and read again.
 func FuzzParse(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.document)
@@ -60,7 +60,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// refusesGarbage verifies a signature that is none: the key must say that the signature is wrong, not that the key is.
+// refusesGarbage verifies a made-up signature: the error must be about the signature, not about the key.
 func refusesGarbage(t *testing.T, public crypto.PublicKey) {
 	t.Helper()
 	digest := sha256.Sum256(nil)
@@ -86,8 +86,8 @@ func refusesGarbage(t *testing.T, public crypto.PublicKey) {
 	}
 }
 
-// FuzzDiscovery: whatever the document, reading it does not panic, and an address is only taken from a document of
-// this very issuer, and only by https, or by http on loopback if the issuer is there.
+// FuzzDiscovery: whatever the document, parsing it does not panic. An address is taken only from a document of this very issuer,
+// and only with https, or with http on loopback if the issuer is there too.
 func FuzzDiscovery(f *testing.F) {
 	for _, document := range []string{
 		`{"issuer": "https://issuer.example", "jwks_uri": "https://keys.example/keys"}`,

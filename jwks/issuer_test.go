@@ -23,7 +23,7 @@ import (
 
 const issuerName = "https://issuer.example"
 
-// issuer is a remote issuer inside the process: an http.RoundTripper with a metadata document and a key set.
+// issuer is an issuer inside the process: an http.RoundTripper with a metadata document and a key set.
 type issuer struct {
 	mu          sync.Mutex
 	document    []byte
@@ -124,13 +124,13 @@ func (i *issuer) answer(req *http.Request) http.HandlerFunc {
 		if i.metadata != nil {
 			return i.metadata
 		}
-		return says(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys")
+		return answers(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys")
 	}
 	return http.NotFound
 }
 
-// says is an answer.
-func says(status int, contentType, format string, args ...any) http.HandlerFunc {
+// answers returns a handler with one answer.
+func answers(status int, contentType, format string, args ...any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -138,7 +138,7 @@ func says(status int, contentType, format string, args ...any) http.HandlerFunc 
 	}
 }
 
-// remote is a Remote that follows i; it is closed at the end.
+// remote returns a Remote for i that is closed when the test ends.
 func (i *issuer) remote(t testing.TB, change ...func(*jwks.RemoteConfig)) *jwks.Remote {
 	t.Helper()
 	cfg := jwks.RemoteConfig{Issuer: issuerName, Client: &http.Client{Transport: i}}
@@ -151,7 +151,7 @@ func (i *issuer) remote(t testing.TB, change ...func(*jwks.RemoteConfig)) *jwks.
 	return r
 }
 
-// newKey makes an EC key.
+// newKey returns a new key for ES256.
 func newKey(t testing.TB, kid string) *jwks.Key {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -161,7 +161,7 @@ func newKey(t testing.TB, kid string) *jwks.Key {
 	return k
 }
 
-// lookup looks for an ES256 key.
+// lookup looks up one key for ES256.
 func lookup(src jwks.KeySource, kid string) (*jwks.Key, error) {
 	keys, err := src.Lookup(context.Background(), kid, "ES256")
 	if err != nil {
@@ -199,7 +199,7 @@ func missing(t testing.TB, src jwks.KeySource, want error, kids ...string) {
 	}
 }
 
-// scenario is a row of a table: a sentence, and what shows that it is true. Time is virtual.
+// scenario is a row of a table: a sentence, and the test that shows it. Time is virtual.
 type scenario struct {
 	name string
 	run  func(t *testing.T)

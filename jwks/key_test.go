@@ -45,8 +45,8 @@ func TestThumbprint(t *testing.T) {
 		key  *jwks.Key
 		want string
 	}{
-		{"RFC 7638, section 3.1", vectorKey(t, "rfc7517-a1-public", "2011-04-29"), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"},
-		{"RFC 8037, appendix A.3", vectorKey(t, "rfc8037-a2-ed25519", ""), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"},
+		{"RFC 7638, Section 3.1", vectorKey(t, "rfc7517-a1-public", "2011-04-29"), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"},
+		{"RFC 8037, Appendix A.3", vectorKey(t, "rfc8037-a2-ed25519", ""), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := jwks.Thumbprint(row.key.Public())
@@ -189,8 +189,8 @@ func TestNewSet(t *testing.T) {
 	assert.EqualError(t, err, `jwks: key "a": the same key again`)
 }
 
-// TestSelection is about which keys a token finds by its header.
-func TestSelection(t *testing.T) {
+// TestSetLookup is about which keys a token finds by its header.
+func TestSetLookup(t *testing.T) {
 	id := func(kid, alg, from string) *jwks.Key {
 		k, err := jwks.NewKey(kid, alg, vectorKey(t, "all-kinds", from).Public())
 		require.NoError(t, err)

@@ -1,12 +1,18 @@
 package jwks_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -61,7 +67,7 @@ func TestRemoteConfig(t *testing.T) {
 		{"http on another loopback address", jwks.RemoteConfig{Issuer: "http://127.8.8.8"}, nil},
 		{"http on ::1", jwks.RemoteConfig{Issuer: "http://[::1]:8080"}, nil},
 		{"http on localhost", jwks.RemoteConfig{Issuer: "http://LocalHost:8080"}, nil},
-		{"http said aloud", jwks.RemoteConfig{Issuer: "http://issuer.internal", AllowInsecureHTTP: true}, nil},
+		{"http, spelled out", jwks.RemoteConfig{Issuer: "http://issuer.internal", AllowInsecureHTTP: true}, nil},
 		{"nothing", jwks.RemoteConfig{}, []string{"one of Issuer and URL is required"}},
 		{"http", jwks.RemoteConfig{Issuer: "http://issuer.example"}, []string{`Issuer "http://issuer.example": http on a host that is not loopback: use https, or set AllowInsecureHTTP`}},
 		{"http that looks like loopback", jwks.RemoteConfig{URL: "http://127.0.0.1.example/keys"}, []string{"http on a host that is not loopback"}},
@@ -97,5 +103,69 @@ func TestRemoteConfig(t *testing.T) {
 				assert.True(t, strings.HasPrefix(line, "jwks: "), line)
 			}
 		})
+	}
+}
+
+// TestRemoteMemory fetches a body of 64 MiB again and again: never more than the limit is read of it.
+func TestRemoteMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := &zeros{}
+		r, err := jwks.NewRemote(jwks.RemoteConfig{URL: issuerName + "/keys", Client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(io.LimitReader(body, 64<<20)), ContentLength: -1}, nil
+		})}})
+		require.NoError(t, err)
+		_, err = lookup(r, "a")
+		require.ErrorContains(t, err, "more than 1048576 bytes")
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		time.Sleep(30 * time.Minute)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		failures := r.Status().Failures
+		assert.Greater(t, failures, 30)
+		assert.LessOrEqual(t, body.read, (failures+1)*(1<<20+64<<10))
+		assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(4<<20))
+		require.NoError(t, r.Close())
+	})
+}
+
+// TestRemoteCompressionBomb: the limit holds after decompression.
+func TestRemoteCompressionBomb(t *testing.T) {
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, err := io.CopyN(z, &zeros{}, 8<<20)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	srv := loopback(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	}))
+	r, err := jwks.NewRemote(jwks.RemoteConfig{URL: srv.URL})
+	require.NoError(t, err)
+	_, err = lookup(r, "a")
+	assert.ErrorContains(t, err, "more than 1048576 bytes")
+	require.NoError(t, r.Close())
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// TestRemoteErrorsHideQueries: the query of an address may hold a secret.
+func TestRemoteErrorsHideQueries(t *testing.T) {
+	for _, transport := range []roundTripper{
+		func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+		func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 500, Body: http.NoBody}, nil
+		},
+	} {
+		r, err := jwks.NewRemote(jwks.RemoteConfig{URL: issuerName + "/keys?code=hidden", Client: &http.Client{Transport: transport}})
+		require.NoError(t, err)
+		err = r.Ready(context.Background())
+		require.Error(t, err)
+		assert.Contains(t, err.Error(), issuerName+"/keys")
+		assert.NotContains(t, err.Error(), "hidden")
+		require.NoError(t, r.Close())
 	}
 }

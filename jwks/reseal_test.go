@@ -54,7 +54,7 @@ func TestSealedKeyStoreWithSeveralKeys(t *testing.T) {
 	}
 }
 
-// overtakenStore has somebody else save first, once.
+// overtakenStore lets somebody else save first, once.
 type overtakenStore struct {
 	jwks.MemoryKeyStore
 	overtake func()
@@ -88,7 +88,7 @@ func TestReseal(t *testing.T) {
 			wg.Wait()
 			assert.Equal(t, "state", string(load(t, sealedStore(t, store, otherSealKey))))
 		}},
-		{"a node that seals with the old key saves in the meantime", func(t *testing.T) {
+		{"a node that seals with the old key saves in between", func(t *testing.T) {
 			store := &overtakenStore{}
 			old := sealedStore(t, &store.MemoryKeyStore, sealKey)
 			put(t, old, []byte("before"))
@@ -96,7 +96,7 @@ func TestReseal(t *testing.T) {
 			require.NoError(t, sealedStore(t, store, otherSealKey, sealKey).Reseal(ctx))
 			assert.Equal(t, "rotated", string(load(t, sealedStore(t, store, otherSealKey))))
 		}},
-		{"somebody else is always faster", func(t *testing.T) {
+		{"every save conflicts", func(t *testing.T) {
 			store := &busyStore{}
 			put(t, sealedStore(t, &store.MemoryKeyStore, sealKey), []byte("state"))
 			assert.ErrorIs(t, sealedStore(t, store, otherSealKey, sealKey).Reseal(ctx), jwks.ErrConflict)
@@ -108,7 +108,7 @@ func TestReseal(t *testing.T) {
 			assert.ErrorIs(t, s.Reseal(ctx), errReadOnly)
 			assert.Equal(t, "state", string(load(t, s)))
 		}},
-		{"a store that is not there", func(t *testing.T) {
+		{"a store that fails", func(t *testing.T) {
 			broken := errors.New("disk on fire")
 			s := sealedStore(t, &flakyStore{fail: broken}, sealKey)
 			assert.ErrorIs(t, s.Reseal(ctx), broken)
@@ -122,7 +122,7 @@ func TestReseal(t *testing.T) {
 func TestRotatorOverASealedStore(t *testing.T) {
 	ctx := context.Background()
 	runScenarios(t, []scenario{
-		{"what is in the file is of no use without the key", func(t *testing.T) {
+		{"the file is of no use without the seal key", func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.sealed")
 			s := sealedStore(t, jwks.FileKeyStore(path), sealKey)
 			r := newRotator(t, jwks.RotatorConfig{Store: s})
@@ -143,7 +143,7 @@ func TestRotatorOverASealedStore(t *testing.T) {
 				assert.Equal(t, raw, now, "left as it is")
 			}
 		}},
-		{"a file that is empty all at once is not taken for a new one", func(t *testing.T) {
+		{"a file that is suddenly empty is not taken for a new one", func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.sealed")
 			s := sealedStore(t, jwks.FileKeyStore(path), sealKey)
 			r := newRotator(t, jwks.RotatorConfig{Store: s})
@@ -153,7 +153,7 @@ func TestRotatorOverASealedStore(t *testing.T) {
 			time.Sleep(time.Minute)
 			assert.Equal(t, kid, kidOf(t, sign(t, r)), "who has the keys goes on")
 		}},
-		{"keys of somebody who can write to the store but has no key", func(t *testing.T) {
+		{"keys of somebody who can write to the store but has no seal key", func(t *testing.T) {
 			store := new(jwks.MemoryKeyStore)
 			r := newRotator(t, jwks.RotatorConfig{Store: sealedStore(t, store, sealKey)})
 			kids := published(t, r)
@@ -162,7 +162,7 @@ func TestRotatorOverASealedStore(t *testing.T) {
 			assert.Equal(t, kids, published(t, r))
 			assert.Equal(t, kids[0], kidOf(t, sign(t, r)))
 		}},
-		{"the key changes, node by node", func(t *testing.T) {
+		{"the seal key is rotated, node by node", func(t *testing.T) {
 			store := new(jwks.MemoryKeyStore)
 			start := func(keys ...[]byte) *jwks.Rotator {
 				s := sealedStore(t, store, keys...)
@@ -211,7 +211,7 @@ func TestRotatorOverASealedStore(t *testing.T) {
 			assert.ErrorIs(t, newRotator(t, jwks.RotatorConfig{Store: store}).Ready(ctx), jwks.ErrUnavailable)
 			assert.Equal(t, at, load(t, store), "and leaves the sealed state as it is")
 		}},
-		{"the keys that were in clear are gone after two rotations and the life of a token", func(t *testing.T) {
+		{"the keys that were in clear are gone after two rotations and the lifetime of a token", func(t *testing.T) {
 			store := new(jwks.MemoryKeyStore)
 			before := published(t, newRotator(t, jwks.RotatorConfig{Store: store}))
 			require.Len(t, before, 2)

@@ -21,7 +21,7 @@ import (
 )
 
 // TestRotationVirtual rotates 20 times and more while two nodes sign and two resource servers validate, in virtual time.
-// Each token is validated at once and again up to the end of its life. None is refused.
+// Each token is validated at once and again until it expires. None is rejected.
 func TestRotationVirtual(t *testing.T) {
 	const lifetime = 30 * time.Minute
 	for _, row := range []struct {
@@ -29,10 +29,10 @@ func TestRotationVirtual(t *testing.T) {
 		cfg    jwks.RotatorConfig
 		forced time.Duration // between emergency rotations; 0 for none
 	}{
-		{"by plan", jwks.RotatorConfig{RotateEvery: time.Hour, MaxAge: 5 * time.Minute, TokenLifetime: lifetime}, 0},
-		{"by plan, as fast as may be", jwks.RotatorConfig{RotateEvery: 15 * time.Minute, MaxAge: 5 * time.Minute, TokenLifetime: lifetime}, 0},
+		{"scheduled", jwks.RotatorConfig{RotateEvery: time.Hour, MaxAge: 5 * time.Minute, TokenLifetime: lifetime}, 0},
+		{"scheduled, as fast as allowed", jwks.RotatorConfig{RotateEvery: 15 * time.Minute, MaxAge: 5 * time.Minute, TokenLifetime: lifetime}, 0},
 		{"in emergencies", jwks.RotatorConfig{MaxAge: 5 * time.Minute, TokenLifetime: lifetime}, 20 * time.Minute},
-		{"with a document that may be kept for an hour", jwks.RotatorConfig{RotateEvery: 4 * time.Hour, MaxAge: time.Hour, TokenLifetime: lifetime}, 0},
+		{"with a document that may be cached for an hour", jwks.RotatorConfig{RotateEvery: 4 * time.Hour, MaxAge: time.Hour, TokenLifetime: lifetime}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestRotationVirtual(t *testing.T) {
 	}
 }
 
-// TestRotationOverHTTP rotates 20 times in real time, over HTTP, while two Remotes validate what is signed all the while.
+// TestRotationOverHTTP rotates 20 times in real time, over HTTP, while tokens are signed and two Remotes validate them.
 func TestRotationOverHTTP(t *testing.T) {
 	rotator := newRotator(t, jwks.RotatorConfig{MaxAge: 500 * time.Millisecond, RotateEvery: time.Hour})
 	mux := http.NewServeMux()

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -17,11 +13,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -45,7 +38,7 @@ func sign(t testing.TB, r *jwks.Rotator) string {
 	return token
 }
 
-// verify checks a token with the keys that src has for its header.
+// verify verifies a token with the keys that src has for its header.
 func verify(src jwks.KeySource, token string) (*jwt.Token, error) {
 	return jwt.NewParser(jwt.WithValidMethods(allAlgorithms)).Parse(token, func(tok *jwt.Token) (any, error) {
 		kid, _ := tok.Header["kid"].(string)
@@ -61,7 +54,7 @@ func verify(src jwks.KeySource, token string) (*jwt.Token, error) {
 	})
 }
 
-// published are the kids in the document.
+// published returns the kids in the document.
 func published(t testing.TB, r *jwks.Rotator) (kids []string) {
 	t.Helper()
 	set, err := jwks.Parse(get(t, r, nil).Body.Bytes())
@@ -93,7 +86,7 @@ func kidOf(t testing.TB, token string) string {
 
 var rotatorAlgorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
 
-// onlySigner hides what kind of key it is, as one that is held elsewhere does.
+// onlySigner hides the type of a key, as a key management service does.
 type onlySigner struct{ crypto.Signer }
 
 func TestRotatorAlgorithms(t *testing.T) {
@@ -133,7 +126,7 @@ func TestRotatorAlgorithms(t *testing.T) {
 	}
 }
 
-// privateKey takes the active key out of a store.
+// privateKey returns the active key of a store.
 func privateKey(t testing.TB, store jwks.KeyStore) crypto.Signer {
 	t.Helper()
 	state, _, err := store.LoadKeys(context.Background())
@@ -151,12 +144,12 @@ func TestRotatorTyp(t *testing.T) {
 	assert.Equal(t, "ES256", tok.Header["alg"], "the default")
 }
 
-// TestRotatorSchedule follows keys through their lives.
+// TestRotatorSchedule follows keys from next to gone.
 func TestRotatorSchedule(t *testing.T) {
 	const every, maxAge, lifetime = 24 * time.Hour, 5 * time.Minute, time.Hour
 	config := jwks.RotatorConfig{RotateEvery: every, MaxAge: maxAge, TokenLifetime: lifetime}
 	runScenarios(t, []scenario{
-		{"at the very first start one key signs at once and the next is published", func(t *testing.T) {
+		{"at the first start one key signs at once and the next is published", func(t *testing.T) {
 			r := newRotator(t, config)
 			require.NoError(t, r.Ready(context.Background()))
 			kids := published(t, r)
@@ -210,7 +203,7 @@ func TestRotatorSchedule(t *testing.T) {
 			}
 			assert.Greater(t, len(seen), 5)
 		}},
-		{"a rotation in an emergency makes the key sign that everybody has", func(t *testing.T) {
+		{"an emergency rotation activates the key that everybody has", func(t *testing.T) {
 			r := newRotator(t, config)
 			first := published(t, r)
 			old := sign(t, r)
@@ -224,7 +217,7 @@ func TestRotatorSchedule(t *testing.T) {
 			time.Sleep(every - lifetime - 3*time.Minute)
 			assert.Equal(t, first[1], kidOf(t, sign(t, r)), "the plan starts anew")
 		}},
-		{"clocks of nodes may differ by a minute: no token is refused to the end of its life", func(t *testing.T) {
+		{"clocks of nodes may differ by a minute: no token is rejected before it expires", func(t *testing.T) {
 			for _, off := range []time.Duration{-time.Minute, -30 * time.Second, time.Minute} {
 				cfg := config
 				cfg.Store = new(jwks.MemoryKeyStore)
@@ -283,7 +276,7 @@ func TestRotatorSchedule(t *testing.T) {
 			wg.Wait()
 			assert.Len(t, kids, 1)
 		}},
-		{"nodes whose clocks differ agree, for the store decides", func(t *testing.T) {
+		{"nodes whose clocks differ agree, since the store decides", func(t *testing.T) {
 			cfg := config
 			cfg.Store = new(jwks.MemoryKeyStore)
 			behind := cfg
@@ -301,7 +294,7 @@ func TestRotatorSchedule(t *testing.T) {
 			published(t, a)
 			assert.Equal(t, published(t, a), published(t, b))
 		}},
-		{"a node follows what another one did within seconds", func(t *testing.T) {
+		{"a node follows the rotation of another within seconds", func(t *testing.T) {
 			cfg := config
 			cfg.Store = new(jwks.MemoryKeyStore)
 			a, b := newRotator(t, cfg), newRotator(t, cfg)
@@ -310,7 +303,7 @@ func TestRotatorSchedule(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			assert.Equal(t, kidOf(t, sign(t, a)), kidOf(t, sign(t, b)))
 		}},
-		{"another algorithm comes with the keys that are made from then on", func(t *testing.T) {
+		{"a changed algorithm holds for the keys that are made from then on", func(t *testing.T) {
 			cfg := config
 			cfg.Store = new(jwks.MemoryKeyStore)
 			old := sign(t, newRotator(t, cfg))
@@ -328,213 +321,6 @@ func TestRotatorSchedule(t *testing.T) {
 	})
 }
 
-// flakyStore fails when told to.
-type flakyStore struct {
-	jwks.MemoryKeyStore
-	mu   sync.Mutex
-	fail error
-	load int
-}
-
-func (f *flakyStore) breakWith(err error) { f.mu.Lock(); defer f.mu.Unlock(); f.fail = err }
-
-func (f *flakyStore) loads() int { f.mu.Lock(); defer f.mu.Unlock(); return f.load }
-
-func (f *flakyStore) LoadKeys(ctx context.Context) ([]byte, string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.load++; f.fail != nil {
-		return nil, "", f.fail
-	}
-	return f.MemoryKeyStore.LoadKeys(ctx)
-}
-
-// busyStore always says that somebody else was faster.
-type busyStore struct{ jwks.MemoryKeyStore }
-
-func (*busyStore) SaveKeys(context.Context, []byte, string) error { return jwks.ErrConflict }
-
-func TestRotatorStore(t *testing.T) {
-	broken := errors.New("disk on fire")
-	runScenarios(t, []scenario{
-		{"without a store there is no key, and that is not the token's fault", func(t *testing.T) {
-			store := &flakyStore{fail: broken}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			_, err := r.Sign(context.Background(), "", jwt.MapClaims{})
-			assert.ErrorIs(t, err, jwks.ErrUnavailable)
-			assert.ErrorIs(t, err, broken)
-			assert.ErrorIs(t, r.Ready(context.Background()), jwks.ErrUnavailable)
-			assert.ErrorIs(t, r.Rotate(context.Background()), jwks.ErrUnavailable)
-			_, err = r.Lookup(context.Background(), "a", "ES256")
-			assert.ErrorIs(t, err, jwks.ErrUnavailable)
-			w := get(t, r, nil)
-			assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
-			assert.NotEmpty(t, w.Header().Get("Retry-After"))
-			assert.NotContains(t, w.Body.String(), "fire")
-			store.breakWith(nil)
-			assert.NoError(t, r.Ready(context.Background()))
-		}},
-		{"keys that were loaded outlive an outage of the store", func(t *testing.T) {
-			store := &flakyStore{}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			kids := published(t, r)
-			store.breakWith(broken)
-			for range 200 {
-				_, err := verify(r, sign(t, r))
-				assert.NoError(t, err)
-				time.Sleep(time.Hour * 15)
-			}
-			assert.Equal(t, kids[1], kidOf(t, sign(t, r)), "the plan that is known goes on")
-			assert.ErrorIs(t, r.Rotate(context.Background()), broken)
-			store.breakWith(nil)
-			time.Sleep(10 * time.Second)
-			assert.Len(t, published(t, r), 2)
-		}},
-		{"the store is asked every 10 s, not for every token", func(t *testing.T) {
-			store := &flakyStore{}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			sign(t, r)
-			before := store.loads()
-			for range 600 {
-				sign(t, r)
-				time.Sleep(100 * time.Millisecond)
-			}
-			assert.LessOrEqual(t, store.loads()-before, 6)
-		}},
-		{"a store where somebody else is always faster", func(t *testing.T) {
-			r := newRotator(t, jwks.RotatorConfig{Store: new(busyStore)})
-			err := r.Ready(context.Background())
-			assert.ErrorIs(t, err, jwks.ErrUnavailable)
-			assert.ErrorIs(t, err, jwks.ErrConflict)
-		}},
-		{"a slow store holds nobody who has keys", func(t *testing.T) {
-			store := &slowStore{release: make(chan struct{}, 10)}
-			store.release <- struct{}{}
-			store.release <- struct{}{}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			sign(t, r)
-			time.Sleep(time.Minute)
-			var wg sync.WaitGroup
-			wg.Go(func() { sign(t, r) }) // this one asks the store
-			synctest.Wait()
-			began := time.Now()
-			_, err := verify(r, sign(t, r))
-			assert.NoError(t, err)
-			assert.Zero(t, time.Since(began))
-			close(store.release)
-			wg.Wait()
-		}},
-		{"a stored state that vanishes is put back", func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "keys.json")
-			r := newRotator(t, jwks.RotatorConfig{Store: jwks.FileKeyStore(path)})
-			old := sign(t, r)
-			kids := published(t, r)
-			require.NoError(t, os.Remove(path))
-			time.Sleep(10 * time.Second)
-			assert.Equal(t, kids, published(t, r))
-			_, err := verify(newRotator(t, jwks.RotatorConfig{Store: jwks.FileKeyStore(path)}), old)
-			assert.NoError(t, err)
-		}},
-		{"a node that may only read signs with what is there", func(t *testing.T) {
-			store := &readOnlyStore{}
-			writer := newRotator(t, jwks.RotatorConfig{Store: &store.MemoryKeyStore})
-			kid := kidOf(t, sign(t, writer))
-			reader := newRotator(t, jwks.RotatorConfig{Store: store})
-			assert.Equal(t, kid, kidOf(t, sign(t, reader)))
-			time.Sleep(91 * 24 * time.Hour) // time for a new next key, which the reader cannot make
-			before := store.saves
-			for range 100 {
-				_, err := verify(writer, sign(t, reader))
-				assert.NoError(t, err)
-			}
-			assert.LessOrEqual(t, store.saves-before, 1, "and does not try again for each token")
-			assert.ErrorIs(t, reader.Rotate(context.Background()), errReadOnly)
-		}},
-		{"a caller that goes away does not count as trouble with the store", func(t *testing.T) {
-			store := &flakyStore{}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			sign(t, r)
-			time.Sleep(time.Minute)
-			store.breakWith(context.Canceled)
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
-			assert.NoError(t, r.Ready(ctx))
-			store.breakWith(nil)
-			before := store.loads()
-			assert.NoError(t, r.Ready(context.Background()))
-			assert.Equal(t, 1, store.loads()-before, "the next caller looks")
-		}},
-		{"a caller waits for the first key only as long as it wants to", func(t *testing.T) {
-			store := &slowStore{release: make(chan struct{})}
-			r := newRotator(t, jwks.RotatorConfig{Store: store})
-			var wg sync.WaitGroup
-			wg.Go(func() { assert.NoError(t, r.Ready(context.Background())) })
-			synctest.Wait()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			assert.ErrorIs(t, r.Ready(ctx), context.DeadlineExceeded)
-			close(store.release)
-			wg.Wait()
-		}},
-	})
-	for name, state := range map[string]string{
-		"no JSON": "secret", "another format": `{"format":2,"secret":1}`, "no PKCS #8": `{"format":1,"keys":[{"kid":"a","alg":"ES256","pkcs8":"c2VjcmV0"}]}`,
-		"a key for encryption": stored(t, "ES256", x25519(t), 0, 0),
-		"another kind of key":  stored(t, "RS256", ecSigner(t), 0, 0),
-		"keys out of order":    stored(t, "ES256", ecSigner(t), 10, 5),
-	} {
-		t.Run("a stored state with "+name, func(t *testing.T) {
-			store := new(jwks.MemoryKeyStore)
-			require.NoError(t, store.SaveKeys(context.Background(), []byte(state), ""))
-			err := newRotator(t, jwks.RotatorConfig{Store: store}).Ready(context.Background())
-			assert.ErrorIs(t, err, jwks.ErrUnavailable)
-			assert.NotContains(t, err.Error(), "secret")
-		})
-	}
-}
-
-// stored is a stored state with one key twice.
-func stored(t *testing.T, alg string, private any, first, second int) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	key := func(second int) string {
-		return fmt.Sprintf(`{"kid":"a","alg":%q,"activates":"2026-11-22T10:00:%02dZ","pkcs8":%q}`, alg, second, base64.StdEncoding.EncodeToString(der))
-	}
-	return fmt.Sprintf(`{"format":1,"keys":[%s,%s]}`, key(first), key(second))
-}
-
-func x25519(t *testing.T) any {
-	t.Helper()
-	private, err := ecdh.X25519().GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	return private
-}
-
-// readOnlyStore refuses to be written.
-type readOnlyStore struct {
-	jwks.MemoryKeyStore
-	saves int
-}
-
-var errReadOnly = errors.New("read-only")
-
-func (r *readOnlyStore) SaveKeys(context.Context, []byte, string) error {
-	r.saves++
-	return errReadOnly
-}
-
-type slowStore struct {
-	jwks.MemoryKeyStore
-	release chan struct{}
-}
-
-func (s *slowStore) LoadKeys(ctx context.Context) ([]byte, string, error) {
-	<-s.release
-	return s.MemoryKeyStore.LoadKeys(ctx)
-}
-
 func TestRotatorConfig(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -545,9 +331,9 @@ func TestRotatorConfig(t *testing.T) {
 		{"none", jwks.RotatorConfig{Algorithm: "none"}, []string{`unsupported Algorithm "none"`}},
 		{"negative times", jwks.RotatorConfig{RotateEvery: -1, MaxAge: -1, TokenLifetime: -1}, []string{"RotateEvery is negative", "MaxAge is negative", "TokenLifetime is negative"}},
 		{"times in the wrong unit", jwks.RotatorConfig{RotateEvery: 90, MaxAge: 300, TokenLifetime: 3600}, []string{"RotateEvery is less than a millisecond", "MaxAge is less than", "TokenLifetime is less than"}},
-		{"rotating faster than anybody follows", jwks.RotatorConfig{RotateEvery: 10 * time.Minute}, []string{"RotateEvery 10m0s is less than three times MaxAge 5m0s"}},
-		{"an outside key and a store", jwks.RotatorConfig{Signer: onlySigner{}, Store: new(jwks.MemoryKeyStore)}, []string{"a Signer is held elsewhere"}},
-		{"an outside key of another kind", jwks.RotatorConfig{Algorithm: "RS256", Signer: ecSigner(t)}, []string{`alg "RS256" does not fit the key`}},
+		{"rotating faster than anybody can follow", jwks.RotatorConfig{RotateEvery: 10 * time.Minute}, []string{"RotateEvery 10m0s is less than three times MaxAge 5m0s"}},
+		{"a Signer and a Store", jwks.RotatorConfig{Signer: onlySigner{}, Store: new(jwks.MemoryKeyStore)}, []string{"a Signer is held elsewhere"}},
+		{"a Signer of another type", jwks.RotatorConfig{Algorithm: "RS256", Signer: ecSigner(t)}, []string{`alg "RS256" does not fit the key`}},
 		{"everything at once", jwks.RotatorConfig{Algorithm: "x", MaxAge: -1, TokenLifetime: -1}, []string{"Algorithm", "MaxAge", "TokenLifetime"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -561,7 +347,7 @@ func TestRotatorConfig(t *testing.T) {
 	}
 }
 
-func TestRotatorOutsideSigner(t *testing.T) {
+func TestRotatorWithSigner(t *testing.T) {
 	r := newRotator(t, jwks.RotatorConfig{Signer: ecSigner(t)})
 	assert.NoError(t, r.Ready(context.Background()))
 	assert.Len(t, published(t, r), 1)
@@ -610,11 +396,11 @@ func TestRotatorServeHTTP(t *testing.T) {
 		status, length      int
 	}{
 		{"the document", "GET", "", 200, full.Body.Len()},
-		{"its head", "HEAD", "", 200, 0},
+		{"HEAD", "HEAD", "", 200, 0},
 		{"not modified", "GET", etag, 304, 0},
 		{"not modified, weakly", "GET", "W/" + etag, 304, 0},
 		{"not modified, one of several", "GET", `"x", ` + etag, 304, 0},
-		{"not modified, whatever it is", "GET", "*", 304, 0},
+		{"not modified, any", "GET", "*", 304, 0},
 		{"modified", "GET", `"x"`, 200, full.Body.Len()},
 		{"another method", "POST", "", 405, len("method not allowed\n")},
 	} {
@@ -637,7 +423,7 @@ func TestRotatorServeHTTP(t *testing.T) {
 	assert.NotEqual(t, etag, get(t, r, nil).Header().Get("ETag"))
 }
 
-// TestRotatorSecrets: nothing that is logged or printed has a private key in it.
+// TestRotatorSecrets: no log and no print holds a private key.
 func TestRotatorSecrets(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))

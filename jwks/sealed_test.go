@@ -33,7 +33,7 @@ func load(t testing.TB, store jwks.KeyStore) []byte {
 	return state
 }
 
-// put replaces what is in a store, whatever it was.
+// put replaces the state of a store, whatever it was.
 func put(t testing.TB, store jwks.KeyStore, state []byte) {
 	t.Helper()
 	_, version, err := store.LoadKeys(context.Background())
@@ -50,9 +50,9 @@ func TestSealedKeyStoreKeys(t *testing.T) {
 		{"no key", nil, "there is none"},
 		{"an empty key", [][]byte{{}}, "key 0 has 0"},
 		{"a key of AES-128", [][]byte{sealKey[:16]}, "key 0 has 16"},
-		{"a key that is one byte short", [][]byte{sealKey[:31]}, "key 0 has 31"},
-		{"a key that is one byte long", [][]byte{append(sealKey[:32:32], 0)}, "key 0 has 33"},
-		{"a second key that is none", [][]byte{sealKey, nil}, "key 1 has 0"},
+		{"a key that is one byte too short", [][]byte{sealKey[:31]}, "key 0 has 31"},
+		{"a key that is one byte too long", [][]byte{append(sealKey[:32:32], 0)}, "key 0 has 33"},
+		{"a second key that is nil", [][]byte{sealKey, nil}, "key 1 has 0"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, err := jwks.NewSealedKeyStore(new(jwks.MemoryKeyStore), row.keys...)
@@ -89,7 +89,7 @@ func TestSealedKeyStoreForm(t *testing.T) {
 	assert.Equal(t, "what the release before has sealed", string(load(t, s)), "for as long as there is format 1")
 }
 
-// sealedBefore was sealed with sealKey before there was a SealedKeyStore, by a store that did so itself.
+// sealedBefore was sealed with sealKey by another implementation of the format.
 func sealedBefore(t testing.TB) []byte {
 	t.Helper()
 	sealed, err := hex.DecodeString("01b923895922446f7a4cc81321eef584e207cd7749e888b3472dba31aa3ed28e3a99977ab7896582c6" +
@@ -98,7 +98,7 @@ func sealedBefore(t testing.TB) []byte {
 	return sealed
 }
 
-// tampered are states that were sealed with sealKey and then changed, and states that never were.
+// tampered returns states that were sealed with sealKey and then changed, and states that were never sealed.
 func tampered(t testing.TB) map[string][]byte {
 	t.Helper()
 	sealed := sealedBefore(t)
@@ -117,7 +117,7 @@ func tampered(t testing.TB) map[string][]byte {
 	}
 }
 
-func TestSealedKeyStoreRefusesWhatItHasNotSealed(t *testing.T) {
+func TestSealedKeyStoreRefusesTamperedStates(t *testing.T) {
 	ctx := context.Background()
 	for name, value := range tampered(t) {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestSealedKeyStoreRefusesWhatItHasNotSealed(t *testing.T) {
 	}
 }
 
-// FuzzSealedKeyStore: whatever is in the store underneath, only what was sealed with the key is opened, to the byte.
+// FuzzSealedKeyStore: whatever is stored, only what was sealed with the key is opened, byte for byte.
 func FuzzSealedKeyStore(f *testing.F) {
 	good := sealedBefore(f)
 	f.Add(good)

@@ -27,8 +27,8 @@ import (
 // now is a moment at which the first key of stored signs.
 func now() time.Time { return time.Date(2026, 11, 22, 10, 0, 5, 0, time.UTC) }
 
-// TestSignAsGolangJWT: what Sign makes is, byte for byte, what golang-jwt makes of the same key, header and claims, and golang-jwt
-// takes it, for every algorithm that a stored key can have.
+// TestSignAsGolangJWT: Sign returns, byte for byte, what golang-jwt returns for the same key, header and claims, and golang-jwt
+// accepts it, for every algorithm that a stored key can have.
 func TestSignAsGolangJWT(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestSignRefuses(t *testing.T) {
 	assert.ErrorContains(t, err, "jwks: signing: json: unsupported type")
 	token, err := newRotator(t, jwks.RotatorConfig{}).Sign(context.Background(), "", json.RawMessage(`{"sub":"alice" }`))
 	require.NoError(t, err)
-	assert.Equal(t, base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"alice" }`)), strings.Split(token, ".")[1], "as it stands")
+	assert.Equal(t, base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"alice" }`)), strings.Split(token, ".")[1], "as it is")
 	for _, claims := range []any{nil, "text", []string{"a"}, jwt.MapClaims(nil), (*struct{})(nil), 1,
 		json.RawMessage(nil), json.RawMessage("{"), json.RawMessage("[]")} {
 		_, err = newRotator(t, jwks.RotatorConfig{}).Sign(context.Background(), "", claims)
@@ -119,19 +119,19 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
-// bentSigner returns what bend makes of a signature.
-type bentSigner struct {
+// alteringSigner alters every signature.
+type alteringSigner struct {
 	crypto.Signer
-	bend func([]byte) []byte
+	alter func([]byte) []byte
 }
 
-func (b bentSigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+func (b alteringSigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	signature, err := b.Signer.Sign(r, digest, opts)
-	return b.bend(signature), err
+	return b.alter(signature), err
 }
 
-// TestSignersThatReturnSomethingElse: a token that nobody would accept is not handed out.
-func TestSignersThatReturnSomethingElse(t *testing.T) {
+// TestSignRefusesWrongSignatures: a token that nobody would accept is not returned.
+func TestSignRefusesWrongSignatures(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 3072)
 	require.NoError(t, err)
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
@@ -143,9 +143,9 @@ func TestSignersThatReturnSomethingElse(t *testing.T) {
 		signer crypto.Signer
 	}{{"RS256", rsaKey}, {"PS256", rsaKey}, {"EdDSA", edKey}, {"ES384", ecKey}} {
 		for _, row := range []struct {
-			name string
-			bend func([]byte) []byte
-			good bool
+			name  string
+			alter func([]byte) []byte
+			good  bool
 		}{
 			{"as it is", func(s []byte) []byte { return s }, true},
 			{"nothing", func([]byte) []byte { return nil }, false},
@@ -155,7 +155,7 @@ func TestSignersThatReturnSomethingElse(t *testing.T) {
 			{"a zero more behind", func(s []byte) []byte { return append(s, 0) }, false},
 			{"something longer", func([]byte) []byte { return append([]byte{0x30, 6, 2, 1, 1, 2, 1, 1}, make([]byte, 57)...) }, false},
 		} {
-			token, err := newRotator(t, jwks.RotatorConfig{Algorithm: key.alg, Signer: bentSigner{key.signer, row.bend}}).
+			token, err := newRotator(t, jwks.RotatorConfig{Algorithm: key.alg, Signer: alteringSigner{key.signer, row.alter}}).
 				Sign(context.Background(), "", jwt.MapClaims{})
 			if row.good {
 				require.NoError(t, err, key.alg)
@@ -167,7 +167,7 @@ func TestSignersThatReturnSomethingElse(t *testing.T) {
 	}
 }
 
-// FuzzParseECDSA: a signature in ASN.1 is understood as encoding/asn1 does, or refused.
+// FuzzParseECDSA: a signature in ASN.1 is read as encoding/asn1 reads it, or refused.
 func FuzzParseECDSA(f *testing.F) {
 	for _, c := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		key, err := ecdsa.GenerateKey(c, rand.Reader)

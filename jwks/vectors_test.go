@@ -14,7 +14,7 @@ import (
 	"github.com/bearergate/bearergate/testdata"
 )
 
-// vector is a file of testdata/keysets; its README.txt describes the form.
+// vector is a file of testdata/keysets; its README.txt describes the format.
 type vector struct {
 	name, about, err string
 	keys, skipped    []string
@@ -80,8 +80,8 @@ func describeSkipped(skipped []jwks.Skipped) (lines []string) {
 	return lines
 }
 
-// describeKeys lists for each key the algorithms under which a token that names its kid finds it. A key without a kid
-// is looked for by tokens without one, which find it only if no other key fits.
+// describeKeys returns, for each key, the algorithms with which a token that names its kid finds it. For a key without a kid the
+// token has none either, and finds the key only if no other fits.
 func describeKeys(t *testing.T, set *jwks.Set) (lines []string) {
 	for _, k := range set.Keys() {
 		words := []string{dash(k.ID())}
@@ -106,7 +106,7 @@ func dash(id string) string {
 	return id
 }
 
-// TestSetRoundTrip writes every good key set and reads it again.
+// TestSetRoundTrip writes and reads every good key set.
 func TestSetRoundTrip(t *testing.T) {
 	for _, v := range vectors(t) {
 		if v.err != "" {

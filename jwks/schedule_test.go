@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// gaps lists how far apart the fetches were.
+// gaps returns the times between the fetches.
 func (i *issuer) gaps() (gaps []time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -23,20 +23,20 @@ func (i *issuer) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// TestRemoteRefresh: how long an answer is good for.
+// TestRemoteRefresh: how long an answer stays fresh.
 func TestRemoteRefresh(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		header   http.Header
 		min, max time.Duration // in the configuration, 0 for the defaults
-		age      time.Duration // the time that the set is good for; it is fetched again after about 80 % of that
+		age      time.Duration // how long the set stays fresh; it is fetched again after about 80 % of that
 	}{
-		{"nothing said: the ceiling", http.Header{}, 0, 0, time.Hour},
+		{"no header: the ceiling", http.Header{}, 0, 0, time.Hour},
 		{"max-age", http.Header{"Cache-Control": {"public, max-age=600"}}, 0, 0, 10 * time.Minute},
 		{"max-age in capitals and quotes", http.Header{"Cache-Control": {`Public,MAX-AGE="600"`}}, 0, 0, 10 * time.Minute},
-		{"max-age less the Age of a cache on the way", http.Header{"Cache-Control": {"max-age=600"}, "Age": {"300"}}, 0, 0, 5 * time.Minute},
+		{"max-age less the Age of a cache in between", http.Header{"Cache-Control": {"max-age=600"}, "Age": {"300"}}, 0, 0, 5 * time.Minute},
 		{"max-age of a week: the ceiling", http.Header{"Cache-Control": {"max-age=604800"}}, 0, 0, time.Hour},
-		{"max-age beyond all numbers: the floor", http.Header{"Cache-Control": {"max-age=99999999999999999999"}}, 0, 0, time.Minute},
+		{"max-age that overflows: the floor", http.Header{"Cache-Control": {"max-age=99999999999999999999"}}, 0, 0, time.Minute},
 		{"max-age of 0: the floor", http.Header{"Cache-Control": {"max-age=0"}}, 0, 0, time.Minute},
 		{"no-store: the floor", http.Header{"Cache-Control": {"no-store, max-age=600"}}, 0, 0, time.Minute},
 		{"no-cache: the floor", http.Header{"Cache-Control": {"max-age=600", "no-cache"}}, 0, 0, time.Minute},
@@ -101,7 +101,7 @@ func TestRemoteFreshness(t *testing.T) {
 			iss.set(func() { iss.down = true })
 			found(t, r, "a", "b")
 		}},
-		{"a key that is published no longer is gone after the refresh, and no longer current", func(t *testing.T) {
+		{"a key that is no longer published is gone after the refresh, and no longer current", func(t *testing.T) {
 			a, b := newKey(t, "a"), newKey(t, "b")
 			iss := newIssuer(t, a, b)
 			r := iss.remote(t)
@@ -196,7 +196,7 @@ func TestRemoteFreshness(t *testing.T) {
 			_, err := lookup(iss.remote(t), "a")
 			assert.ErrorContains(t, err, "status 304")
 		}},
-		{"the address of the key set is asked for again every day, and when it fails", func(t *testing.T) {
+		{"the address of the key set is discovered again every day, and when it fails", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			r := iss.remote(t)
 			found(t, r, "a")
@@ -209,7 +209,7 @@ func TestRemoteFreshness(t *testing.T) {
 			// The issuer moves its key set.
 			document := iss.document
 			iss.set(func() {
-				iss.metadata = says(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys?v=2")
+				iss.metadata = answers(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys?v=2")
 				iss.keySet = func(w http.ResponseWriter, req *http.Request) {
 					if req.URL.RawQuery != "v=2" {
 						http.NotFound(w, req)
@@ -222,7 +222,7 @@ func TestRemoteFreshness(t *testing.T) {
 			assert.Equal(t, issuerName+"/keys?v=2", r.Status().URL)
 			assert.NoError(t, r.Status().LastError)
 		}},
-		{"status and events tell what happened", func(t *testing.T) {
+		{"status and events show what happened", func(t *testing.T) {
 			a := newKey(t, "a")
 			iss := newIssuer(t, a)
 			var mu sync.Mutex

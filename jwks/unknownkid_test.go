@@ -18,8 +18,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestRemoteUnknownKid is about tokens that name a kid which is not in the set: a rotation, or somebody's invention.
-func TestRemoteUnknownKid(t *testing.T) {
+// TestRemoteUnknownKID is about tokens whose kid is not in the set: after a rotation, or made up.
+func TestRemoteUnknownKID(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"a rotation is followed by the very request that brings the new kid", func(t *testing.T) {
 			a := newKey(t, "a")
@@ -55,7 +55,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			fetches, _ := iss.count()
 			assert.Equal(t, 2, fetches)
 		}},
-		{"three made-up kids are looked for at once, then one each 10 s", func(t *testing.T) {
+		{"three made-up kids cause a fetch at once, then one per 10 s", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			r := iss.remote(t)
 			found(t, r, "a")
@@ -66,12 +66,12 @@ func TestRemoteUnknownKid(t *testing.T) {
 			assert.Equal(t, 1+3, fetches)
 			time.Sleep(11 * time.Second)
 			fetches, _ = iss.count()
-			assert.Equal(t, 1+3+1, fetches, "the others were remembered")
+			assert.Equal(t, 1+3+1, fetches, "the others were in the negative cache")
 			time.Sleep(10 * time.Minute)
 			fetches, _ = iss.count()
 			assert.Equal(t, 1+3+1, fetches, "and looked for once")
 		}},
-		{"a kid that comes while the budget is empty is fetched as soon as allowed, without being asked for again", func(t *testing.T) {
+		{"a kid that comes while the budget is empty is fetched as soon as allowed, without another request", func(t *testing.T) {
 			a := newKey(t, "a")
 			iss := newIssuer(t, a)
 			r := iss.remote(t)
@@ -88,7 +88,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			iss.set(func() { iss.down = true })
 			found(t, r, "b")
 		}},
-		{"one client with one wrong kid does not use the budget up", func(t *testing.T) {
+		{"one client with one wrong kid does not use up the budget", func(t *testing.T) {
 			a := newKey(t, "a")
 			iss := newIssuer(t, a)
 			r := iss.remote(t)
@@ -113,7 +113,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			found(t, r, "b")
 		}},
-		{"a kid that was guessed and looked for in vain again and again is found promptly once it is published", func(t *testing.T) {
+		{"a guessed kid that was not found again and again is found promptly once it is published", func(t *testing.T) {
 			for name, pause := range map[string]time.Duration{"each second": time.Second, "each quarter of a minute": 15 * time.Second, "each 11 minutes": 11 * time.Minute} {
 				a := newKey(t, "a")
 				iss := newIssuer(t, a)
@@ -170,7 +170,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			found(t, r, "a")
 			time.Sleep(2 * time.Hour)
 			iss.set(func() {
-				iss.metadata = says(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys?v=2")
+				iss.metadata = answers(200, "application/json", `{"issuer": %q, "jwks_uri": %q}`, issuerName, issuerName+"/keys?v=2")
 			})
 			missing(t, r, jwks.ErrKeyNotFound, "b")
 			_, discoveries := iss.count()
@@ -179,8 +179,8 @@ func TestRemoteUnknownKid(t *testing.T) {
 			found(t, r, "b")
 			assert.Equal(t, issuerName+"/keys?v=2", r.Status().URL)
 		}},
-		{"made-up kids have the metadata document read again four times an hour at most, whether that succeeds or not", func(t *testing.T) {
-			for _, metadata := range []http.HandlerFunc{nil, says(500, "text/plain", "busy")} {
+		{"made-up kids cause discovery four times an hour at most, whether it succeeds or not", func(t *testing.T) {
+			for _, metadata := range []http.HandlerFunc{nil, answers(500, "text/plain", "busy")} {
 				iss := newIssuer(t, newKey(t, "a"))
 				r := iss.remote(t)
 				found(t, r, "a")
@@ -194,7 +194,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 				assert.LessOrEqual(t, discoveries, 1+4)
 			}
 		}},
-		{"what is remembered of made-up kids is bounded", func(t *testing.T) {
+		{"the negative cache is bounded", func(t *testing.T) {
 			a := newKey(t, "a")
 			iss := newIssuer(t, a)
 			r := iss.remote(t)
@@ -217,7 +217,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			found(t, r, "b")
 		}},
-		{"a kid that is there with another kind of key causes no fetch", func(t *testing.T) {
+		{"a kid whose key is of another type causes no fetch", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			r := iss.remote(t)
 			found(t, r, "a")
@@ -243,7 +243,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			fetches, _ = iss.count()
 			assert.Equal(t, 2, fetches)
 		}},
-		{"a fetch that fails does not use the budget up, and the kid is fetched once the issuer is back", func(t *testing.T) {
+		{"a failed fetch does not use up the budget, and the kid is fetched once the issuer is back", func(t *testing.T) {
 			a := newKey(t, "a")
 			iss := newIssuer(t, a)
 			r := iss.remote(t)
@@ -266,7 +266,7 @@ func TestRemoteUnknownKid(t *testing.T) {
 			fetchesAfter, _ := iss.count()
 			assert.GreaterOrEqual(t, fetchesAfter-fetches, 4, "the whole budget is still there")
 		}},
-		{"a request that joined an older fetch asks once more", func(t *testing.T) {
+		{"a request that joined an older fetch causes one more", func(t *testing.T) {
 			a, b := newKey(t, "a"), newKey(t, "b")
 			iss := newIssuer(t, a)
 			r := iss.remote(t)

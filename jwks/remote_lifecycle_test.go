@@ -15,9 +15,9 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestRemoteLife is about the first use, about being used by many, and about the end. A scenario that leaves a goroutine
-// behind does not end: synctest sees to that.
-func TestRemoteLife(t *testing.T) {
+// TestRemoteLifecycle is about the first use, concurrent use, and Close. A scenario that leaves a goroutine behind does not end:
+// synctest sees to that.
+func TestRemoteLifecycle(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"a remote that is not used does nothing, and need not be closed", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
@@ -95,7 +95,7 @@ func TestRemoteLife(t *testing.T) {
 			assert.ErrorContains(t, err, "no answer within 5s")
 			assert.Equal(t, 5*time.Second, time.Since(began))
 		}},
-		{"a transport that does not heed its context holds nobody for longer than 5 s", func(t *testing.T) {
+		{"a transport that ignores its context holds nobody for longer than 5 s", func(t *testing.T) {
 			hang := make(chan struct{})
 			iss := newIssuer(t, newKey(t, "a"))
 			iss.metadata = func(http.ResponseWriter, *http.Request) { <-hang }
@@ -113,7 +113,7 @@ func TestRemoteLife(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			found(t, r, "a")
 		}},
-		{"ready waits for the first keys and says why there are none", func(t *testing.T) {
+		{"Ready waits for the first keys and returns why there are none", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			iss.down = true
 			r := iss.remote(t)
@@ -126,7 +126,7 @@ func TestRemoteLife(t *testing.T) {
 			iss.set(func() { iss.down = true })
 			assert.NoError(t, r.Ready(context.Background()), "keys that are there stay ready")
 		}},
-		{"ready heeds its context", func(t *testing.T) {
+		{"Ready ends with its context", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			iss.delay = time.Second
 			r := iss.remote(t)
@@ -134,7 +134,7 @@ func TestRemoteLife(t *testing.T) {
 			defer cancel()
 			assert.ErrorIs(t, r.Ready(ctx), context.DeadlineExceeded)
 		}},
-		{"close ends a fetch under way and all that wait for it", func(t *testing.T) {
+		{"Close ends a fetch under way and all that wait for it", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			iss.delay = 4 * time.Second
 			r := iss.remote(t)
@@ -146,7 +146,7 @@ func TestRemoteLife(t *testing.T) {
 			wg.Wait()
 			assert.Zero(t, time.Since(began))
 		}},
-		{"after close there are no keys, no fetches and no current keys", func(t *testing.T) {
+		{"after Close there are no keys, no fetches and no current keys", func(t *testing.T) {
 			iss := newIssuer(t, newKey(t, "a"))
 			r := iss.remote(t)
 			k, err := lookup(r, "a")
