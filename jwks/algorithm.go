@@ -21,15 +21,21 @@ type algorithm struct {
 	pss    *rsa.PSSOptions // nil unless the padding is PSS
 }
 
-// algorithms are those that a token may be signed and verified with: the asymmetric ones of RFC 7518, Section 3.1, and of
-// RFC 8037, Section 3.1. RFC 9864 gave EdDSA with an Ed25519 key its second name. HMAC and "none" are not among them, on
-// purpose: neither proves who signed.
+// algorithms are those that a token may be signed and verified with: the asymmetric ones of RFC 7518, Section 3.1, and
+// of RFC 8037, Section 3.1. RFC 9864 gave EdDSA with an Ed25519 key its second name. HMAC and "none" are not among
+// them, on purpose: neither proves who signed.
 var algorithms = map[string]*algorithm{
-	"RS256": {familyRSA, crypto.SHA256, nil}, "RS384": {familyRSA, crypto.SHA384, nil}, "RS512": {familyRSA, crypto.SHA512, nil},
-	"PS256": {familyRSA, crypto.SHA256, pss(crypto.SHA256)}, "PS384": {familyRSA, crypto.SHA384, pss(crypto.SHA384)},
-	"PS512": {familyRSA, crypto.SHA512, pss(crypto.SHA512)},
-	"ES256": {familyP256, crypto.SHA256, nil}, "ES384": {familyP384, crypto.SHA384, nil}, "ES512": {familyP521, crypto.SHA512, nil},
-	"EdDSA": eddsa, "Ed25519": eddsa,
+	"RS256":   {familyRSA, crypto.SHA256, nil},
+	"RS384":   {familyRSA, crypto.SHA384, nil},
+	"RS512":   {familyRSA, crypto.SHA512, nil},
+	"PS256":   {familyRSA, crypto.SHA256, pss(crypto.SHA256)},
+	"PS384":   {familyRSA, crypto.SHA384, pss(crypto.SHA384)},
+	"PS512":   {familyRSA, crypto.SHA512, pss(crypto.SHA512)},
+	"ES256":   {familyP256, crypto.SHA256, nil},
+	"ES384":   {familyP384, crypto.SHA384, nil},
+	"ES512":   {familyP521, crypto.SHA512, nil},
+	"EdDSA":   eddsa,
+	"Ed25519": eddsa,
 }
 
 var eddsa = &algorithm{family: familyEd25519}
@@ -39,9 +45,9 @@ func pss(hash crypto.Hash) *rsa.PSSOptions {
 	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
 }
 
-// Supported reports whether tokens may be signed and verified with alg: RS256, RS384, RS512, PS256, PS384, PS512, ES256,
-// ES384, ES512, EdDSA or Ed25519. The last two are two names of one algorithm (RFC 9864, Section 2.2). Symmetric algorithms
-// and "none" are not supported.
+// Supported reports whether tokens may be signed and verified with alg: RS256, RS384, RS512, PS256, PS384, PS512,
+// ES256, ES384, ES512, EdDSA or Ed25519. The last two are two names of one algorithm (RFC 9864, Section 2.2). Symmetric
+// algorithms and "none" are not supported.
 func Supported(alg string) bool { return algorithms[alg] != nil }
 
 // options are for a [crypto.Signer].
@@ -86,19 +92,20 @@ func (a *algorithm) appendHash(dst, input []byte) []byte {
 	}
 }
 
-// A JWS holds an ECDSA signature as two numbers side by side, both as long as the curve's order (RFC 7518, Section 3.4).
-// The crypto packages take and return ASN.1: SEQUENCE { r INTEGER, s INTEGER }, in DER.
+// A JWS holds an ECDSA signature as two numbers side by side, both as long as the curve's order (RFC 7518, Section
+// 3.4). The crypto packages take and return ASN.1: SEQUENCE { r INTEGER, s INTEGER }, in DER.
 
 var errNoECDSA = errors.New("the signer returned no ECDSA signature of this curve")
 
-// parseECDSA turns ASN.1 into two numbers of size bytes each. It takes the one DER spelling of a signature and no other.
+// parseECDSA turns ASN.1 into two numbers of size bytes each. It takes the one DER spelling of a signature and no
+// other.
 func parseECDSA(der []byte, size int) ([]byte, error) {
 	var numbers cryptobyte.String
 	var r, s []byte
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&numbers, asn1.SEQUENCE) || !input.Empty() ||
 		!numbers.ReadASN1Integer(&r) || !numbers.ReadASN1Integer(&s) || !numbers.Empty() ||
-		r[0] == 0 || s[0] == 0 || len(r) > size || len(s) > size { // r and s have no leading zeros, unless they are zero
+		r[0] == 0 || s[0] == 0 || len(r) > size || len(s) > size { // leading zeros are gone: a first 0 is the number 0
 		return nil, errNoECDSA
 	}
 	signature := make([]byte, 2*size)

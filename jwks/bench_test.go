@@ -134,8 +134,8 @@ func TestLookupAllocates(t *testing.T) {
 	}
 }
 
-// BenchmarkSign signs claims like those of an access token. x-raw is its time divided by that of the bare signature, measured in
-// turns.
+// BenchmarkSign signs claims like those of an access token. x-raw is its time divided by that of the bare signature,
+// measured in turns.
 func BenchmarkSign(b *testing.B) {
 	now := time.Now().Unix()
 	claims := struct {

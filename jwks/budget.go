@@ -53,10 +53,10 @@ func (b *budget) refill(now time.Time) {
 	}
 }
 
-// unknownKIDs is the negative cache: the kids that a fetch has just not brought. One client with a wrong kid then does not use
-// up the budget. A kid stays for 10 s the first time, and from then on for 20 s, two intervals of the budget. It stays no
-// longer, since kids can be guessed: whoever asks for the next kid in advance must not delay the rotation. The cache holds at
-// most maxUnknownKIDs hashes, under a secret seed.
+// unknownKIDs is the negative cache: the kids that a fetch has just not brought. One client with a wrong kid then does
+// not use up the budget. A kid stays for 10 s the first time, and from then on for 20 s, two intervals of the budget.
+// It stays no longer, since kids can be guessed: whoever asks for the next kid in advance must not delay the rotation.
+// The cache holds at most maxUnknownKIDs hashes, under a secret seed.
 type unknownKIDs struct {
 	seed  maphash.Seed
 	kids  map[uint64]unknownKID

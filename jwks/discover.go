@@ -20,13 +20,13 @@ const (
 	// rediscoverSoonest is how long after one reading of the document an unknown kid may cause the next.
 	rediscoverSoonest = 15 * time.Minute
 
-	// rediscoverTimeout bounds the discovery of an address that is known already. The rest of fetchTimeout is left for the
-	// key set: a document that hangs must not keep it from being fetched.
+	// rediscoverTimeout bounds the discovery of an address that is known already. The rest of fetchTimeout is left for
+	// the key set: a document that hangs must not keep it from being fetched.
 	rediscoverTimeout = 2 * time.Second
 )
 
-// discover finds the key set's address, if it is not known or may have changed. A known address stays in use when discovery
-// fails or takes too long: an outage of the document must not become one of the keys.
+// discover finds the key set's address, if it is not known or may have changed. A known address stays in use when
+// discovery fails or takes too long: an outage of the document must not become one of the keys.
 func (f *fetcher) discover(ctx context.Context) error {
 	known := f.keysURL != ""
 	if f.cfg.URL != "" || known && !f.rediscover && time.Since(f.discoveredAt) < rediscoverAfter {
@@ -53,8 +53,9 @@ func (f *fetcher) discover(ctx context.Context) error {
 	return nil
 }
 
-// kidNotFound is called when a fetch has not brought a kid that was looked for: perhaps the key set has moved, and the old
-// address still answers. The next fetch then discovers the address again, but made-up kids must not cause that often.
+// kidNotFound is called when a fetch has not brought a kid that was looked for: perhaps the key set has moved, and the
+// old address still answers. The next fetch then discovers the address again, but made-up kids must not cause that
+// often.
 func (f *fetcher) kidNotFound() {
 	f.rediscover = f.rediscover || time.Since(f.discoveredAt) >= rediscoverSoonest
 }
@@ -84,8 +85,8 @@ func (f *fetcher) findKeySet(ctx context.Context) (string, error) {
 
 var errNoDocument = errors.New("no metadata document")
 
-// readMetadata reads one metadata document; next tells whether another address may have a better one. A server that can't
-// be reached, or fails, is not asked for the other documents as well.
+// readMetadata reads one metadata document; next tells whether another address may have a better one. A server that
+// can't be reached, or fails, is not asked for the other documents as well.
 func (f *fetcher) readMetadata(ctx context.Context, address string) (found string, next bool, err error) {
 	res, err := f.client.Get(ctx, address, http.Header{"Accept": {"application/json"}})
 	if err != nil {
@@ -101,8 +102,8 @@ func (f *fetcher) readMetadata(ctx context.Context, address string) (found strin
 	return found, true, err
 }
 
-// discoveryURLs returns where an issuer's metadata may be: where OpenID Connect Discovery 1.0, Section 4, appends it, where
-// RFC 8414, Section 3, inserts it, and the two other combinations, which are in use for issuers with a path.
+// discoveryURLs returns where an issuer's metadata may be: where OpenID Connect Discovery 1.0, Section 4, appends it,
+// where RFC 8414, Section 3, inserts it, and the two other combinations, which are in use for issuers with a path.
 func discoveryURLs(issuer string) []string {
 	const oidc, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 	issuer = strings.TrimSuffix(issuer, "/")
@@ -115,8 +116,8 @@ func discoveryURLs(issuer string) []string {
 	return []string{issuer + oidc, origin + oauth + "/" + path, origin + oidc + "/" + path, issuer + oauth}
 }
 
-// parseDiscovery returns jwks_uri from a metadata document of exactly this issuer. A document that spoke for another issuer
-// would let that one sign for this (RFC 8414, Section 3.3).
+// parseDiscovery returns jwks_uri from a metadata document of exactly this issuer. A document that spoke for another
+// issuer would let that one sign for this (RFC 8414, Section 3.3).
 func parseDiscovery(document []byte, issuer string, insecure bool) (string, error) {
 	object, err := parseObject(document)
 	if err != nil {
@@ -128,7 +129,8 @@ func parseDiscovery(document []byte, issuer string, insecure bool) (string, erro
 	}
 	if named != issuer {
 		if strings.TrimSuffix(named, "/") == strings.TrimSuffix(issuer, "/") {
-			return "", fmt.Errorf("the document's issuer %q differs from the configured %q only by a trailing slash: configure it as the document has it", weburl.Clip(named, 200), weburl.Clip(issuer, 200))
+			return "", fmt.Errorf("the document's issuer %q differs from the configured %q only by a trailing slash: "+
+				"configure it as the document has it", weburl.Clip(named, 200), weburl.Clip(issuer, 200))
 		}
 		return "", fmt.Errorf("the document's issuer is %q, not %q", weburl.Clip(named, 200), weburl.Clip(issuer, 200))
 	}

@@ -24,8 +24,8 @@ type Skipped struct {
 	Reason string // why, in words: `unsupported kty "AKP"`, `use "enc", not "sig"`, …
 }
 
-// parseDocument reads a key set. A key that can't be used is skipped alone (RFC 7517, Section 5). A set without one usable key
-// is an error: that is what an issuer's outage looks like, and it verifies nothing anyhow.
+// parseDocument reads a key set. A key that can't be used is skipped alone (RFC 7517, Section 5). A set without one
+// usable key is an error: that is what an issuer's outage looks like, and it verifies nothing anyhow.
 func parseDocument(document []byte) ([]*Key, []Skipped, error) {
 	object, err := parseObject(document)
 	if err != nil {
@@ -76,11 +76,12 @@ func noUsableKey(skipped []Skipped) error {
 	if len(skipped) == 0 {
 		return errors.New("no usable key: the key set is empty")
 	}
-	return fmt.Errorf("no usable key: %d skipped, the first (kid %q): %s", len(skipped), skipped[0].ID, skipped[0].Reason)
+	first := skipped[0]
+	return fmt.Errorf("no usable key: %d skipped, the first (kid %q): %s", len(skipped), first.ID, first.Reason)
 }
 
-// withReasons adds to an error of parseDocument why the keys after the first were skipped. Key sets are small, but a hostile
-// document may not be, so there are at most maxReasons.
+// withReasons adds to an error of parseDocument why the keys after the first were skipped. Key sets are small, but a
+// hostile document may not be, so there are at most maxReasons.
 func withReasons(err error, skipped []Skipped) error {
 	for i, s := range skipped {
 		if i == maxReasons {

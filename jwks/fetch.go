@@ -51,8 +51,8 @@ func newFetcher(cfg RemoteConfig) *fetcher {
 	})}
 }
 
-// fetch gets the key set, after discovering where it is if that is not known. conditional allows the answer "not modified".
-// fetched.url is set also on failure.
+// fetch gets the key set, after discovering where it is if that is not known. conditional allows the answer "not
+// modified". fetched.url is set also on failure.
 func (f *fetcher) fetch(ctx context.Context, conditional bool) (fetched, error) {
 	began := time.Now()
 	if err := f.discover(ctx); err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// FuzzParse: whatever the document, Parse does not panic. The keys that it returns can verify a signature, are found for what they
-// are published for and nothing else, and survive being written and read again.
+// FuzzParse: whatever the document, Parse does not panic. The keys that it returns can verify a signature, are found
+// for what they are published for and nothing else, and survive being written and read again.
 func FuzzParse(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.document)
@@ -86,8 +86,8 @@ func refusesGarbage(t *testing.T, public crypto.PublicKey) {
 	}
 }
 
-// FuzzDiscovery: whatever the document, parsing it does not panic. An address is taken only from a document of this very issuer,
-// and only with https, or with http on loopback if the issuer is there too.
+// FuzzDiscovery: whatever the document, parsing it does not panic. An address is taken only from a document of this
+// very issuer, and only with https, or with http on loopback if the issuer is there too.
 func FuzzDiscovery(f *testing.F) {
 	for _, document := range []string{
 		`{"issuer": "https://issuer.example", "jwks_uri": "https://keys.example/keys"}`,

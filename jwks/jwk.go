@@ -12,16 +12,16 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// privateMembers are the members that hold a secret: those of RFC 7518, Sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and of AKP
-// keys. A key whose secret was published is useless: whoever has read the document can sign with it.
+// privateMembers are the members that hold a secret: those of RFC 7518, Sections 6.2.2, 6.3.2 and 6.4, of RFC 8037 and
+// of AKP keys. A key whose secret was published is useless: whoever has read the document can sign with it.
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
-// parseJWK reads one key of a document. Its error is the reason why the key is skipped. It returns id also then, if it could
-// be read.
+// parseJWK reads one key of a document. Its error is the reason why the key is skipped. It returns id also then, if it
+// could be read.
 //
 // The certificate members x5c, x5t, x5t#S256 and x5u are not read: no trust comes from them here, and a broken one is
-// no reason to lose a good key. Members are looked up by their exact names; a struct of encoding/json would take "KTY" for
-// "kty".
+// no reason to lose a good key. Members are looked up by their exact names; a struct of encoding/json would take "KTY"
+// for "kty".
 func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
@@ -82,7 +82,8 @@ func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) 
 		return nil, fmt.Errorf("unsupported crv %q", weburl.Clip(crv, maxText))
 	}
 	marshal.CRV = jwkset.CRV(crv)
-	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
+	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{},
+		jwkset.JWKValidateOptions{SkipUse: true, SkipKeyOps: true})
 	if err != nil {
 		return nil, errors.New(decodeReason(marshal.KTY, err))
 	}
@@ -124,7 +125,8 @@ func stringMember(m map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// isEmpty reports whether a member is absent or says nothing: some serializers write null, "" or [] for what is not there.
+// isEmpty reports whether a member is absent or says nothing: some serializers write null, "" or [] for what is not
+// there.
 func isEmpty(raw json.RawMessage) bool {
 	switch strings.Join(strings.Fields(string(raw)), "") {
 	case "", "null", `""`, "[]":

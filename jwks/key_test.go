@@ -129,8 +129,8 @@ func edPoint(y byte) ed25519.PublicKey {
 	return k
 }
 
-// TestEd25519Points: keys that crypto/ed25519 makes are taken, and no key of small order, in any spelling: under such a key
-// crypto/ed25519 accepts signatures that anybody can make.
+// TestEd25519Points: keys that crypto/ed25519 makes are taken, and no key of small order, in any spelling: under such a
+// key crypto/ed25519 accepts signatures that anybody can make.
 func TestEd25519Points(t *testing.T) {
 	for range 50 {
 		public, _, err := ed25519.GenerateKey(nil)

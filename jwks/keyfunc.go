@@ -15,14 +15,14 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// Keyfunc returns a function for golang-jwt's parser that takes the keys from source. It returns the one key that fits the
-// token, or a [jwt.VerificationKeySet] if several do.
+// Keyfunc returns a function for golang-jwt's parser that takes the keys from source. It returns the one key that fits
+// the token, or a [jwt.VerificationKeySet] if several do.
 //
-// The parser has no context, so source is asked under context.Background. A [Remote] answers within 5 s even so. An error
-// of the parser wraps the source's own: errors.Is tells [ErrKeyNotFound] from [ErrUnavailable].
+// The parser has no context, so source is asked with context.Background. A [Remote] answers within 5 s even so. An
+// error of the parser wraps the source's own, [ErrKeyNotFound] or [ErrUnavailable].
 //
-// Give the parser its algorithms with [jwt.WithValidMethods]. It does not know the name Ed25519, and it takes any length of
-// salt for PS256, PS384 and PS512, where [Key.Verify] does not.
+// Give the parser its algorithms with [jwt.WithValidMethods]. It does not know the name Ed25519, and it takes any
+// length of salt for PS256, PS384 and PS512, where [Key.Verify] does not.
 func Keyfunc(source KeySource) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		kid, ok := token.Header["kid"].(string)
@@ -50,19 +50,19 @@ func Keyfunc(source KeySource) jwt.Keyfunc {
 	}
 }
 
-// FromKeyfunc returns a [KeySource] over a keyfunc that you run already, and over any jwkset storage beneath it. Its keys are
-// judged by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
+// FromKeyfunc returns a [KeySource] over a keyfunc that you run already, and over any jwkset storage beneath it. Its
+// keys are judged by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
 //
 // A key stays the same *Key as long as keyfunc returns it. Once keyfunc returns another key for its kid, or none,
 // [Key.Current] of the old one is false after the next Lookup of that kid.
 //
-// Errors: ErrKeyNotFound if keyfunc finds no key or none that fits, ErrUnavailable if the storage fails or holds no key at
-// all, and the context's cause. There are things that keyfunc can't tell:
+// Errors: ErrKeyNotFound if keyfunc finds no key or none that fits, ErrUnavailable if the storage fails or holds no key
+// at all, and the context's cause. There are things that keyfunc can't tell:
 //
-//   - When the issuer was last reached. Keys that could not be refreshed for days stay in use. While the issuer is down, a
-//     token with a new kid fails with ErrKeyNotFound, not with ErrUnavailable.
-//   - The alg and use of the keys, for a token without a kid. Such a token finds a key only if it is the only one in the storage
-//     whose type and curve fit.
+//   - When the issuer was last reached. Keys that could not be refreshed for days stay in use. While the issuer is
+//     down, a token with a new kid fails with ErrKeyNotFound, not with ErrUnavailable.
+//   - The alg and use of the keys, for a token without a kid. Such a token finds a key only if it is the only one in
+//     the storage whose type and curve fit.
 //   - That several keys share a kid. It returns one of them.
 //
 // jwkset's HTTP client lets a token with an unknown kid wait for a rate limit, for up to a minute by default. Set its
@@ -112,7 +112,8 @@ func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.Publ
 		header["kid"] = kid
 	}
 	found, err := s.keyfunc.KeyfuncCtx(ctx)(&jwt.Token{Header: header})
-	if otherName := map[string]string{"EdDSA": "Ed25519", "Ed25519": "EdDSA"}[alg]; ruledOutByKeyfunc(err) && otherName != "" {
+	otherName := map[string]string{"EdDSA": "Ed25519", "Ed25519": "EdDSA"}[alg]
+	if ruledOutByKeyfunc(err) && otherName != "" {
 		header["alg"] = otherName // keyfunc compares the names of algorithms
 		found, err = s.keyfunc.KeyfuncCtx(ctx)(&jwt.Token{Header: header})
 	}
@@ -142,21 +143,22 @@ func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.Publ
 	}
 }
 
-// ruledOutByKeyfunc reports whether the storage has a key with this kid but keyfunc refuses it for its alg or use. Such an
-// error wraps nothing but ErrKeyfunc, while an error of the storage is joined to it.
+// ruledOutByKeyfunc reports whether the storage has a key with this kid but keyfunc refuses it for its alg or use. Such
+// an error wraps nothing but ErrKeyfunc, while an error of the storage is joined to it.
 func ruledOutByKeyfunc(err error) bool {
 	return errors.Unwrap(err) == keyfunc.ErrKeyfunc //nolint:errorlint // the whole chain is what is asked about
 }
 
-// empty reports whether the storage has no keys or can't be read. A set that was never fetched is empty: then the issuer's
-// outage is not the token's fault.
+// empty reports whether the storage has no keys or can't be read. A set that was never fetched is empty: then the
+// issuer's outage is not the token's fault.
 func (s *keyfuncSource) empty(ctx context.Context) bool {
 	all, err := s.keyfunc.VerificationKeySet(ctx)
 	return err != nil || len(all.Keys) == 0
 }
 
-// replace makes Keys of what keyfunc returned for kid. A key that is the same again stays the same *Key, and one that is gone is
-// dropped. The error says why one of those that were found is unusable; the others are returned all the same.
+// replace makes Keys of what keyfunc returned for kid. A key that is the same again stays the same *Key, and one that
+// is gone is dropped. The error says why one of those that were found is unusable; the others are returned all the
+// same.
 func (s *keyfuncSource) replace(kid string, found []crypto.PublicKey) (keys []*Key, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

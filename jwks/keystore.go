@@ -17,20 +17,21 @@ import (
 	"github.com/bearergate/bearergate/internal/sharedfile"
 )
 
-// KeyStore keeps the state of a [Rotator]: one small text of some KiB. It holds private keys, so it has to be protected like
-// one, or encrypted by a [SealedKeyStore].
+// KeyStore keeps the state of a [Rotator]: one small text of some KiB. It holds private keys, so it has to be protected
+// like one, or encrypted by a [SealedKeyStore].
 //
-// Several Rotators may share a store; the state in it decides for all of them. An implementation must be safe for concurrent
-// use. [FileKeyStore], [MemoryKeyStore] and [SealedKeyStore] are three. RunKeys of package authserver/storetest tests the
-// contract.
+// Several Rotators may share a store; the state in it decides for all of them. An implementation must be safe for
+// concurrent use. [FileKeyStore], [MemoryKeyStore] and [SealedKeyStore] are three. RunKeys of package
+// authserver/storetest tests the contract.
 type KeyStore interface {
 	// LoadKeys returns the state that was saved last, by whichever node, and its version. No other state ever has that
-	// version. Both are empty if nothing has been saved yet, which is no error. The caller may change the returned state.
+	// version. Both are empty if nothing has been saved yet, which is no error. The caller may change the returned
+	// state.
 	LoadKeys(ctx context.Context) (state []byte, version string, err error)
 
-	// SaveKeys replaces the state, atomically and durably, if the version is still the given one (empty: if nothing has been
-	// saved yet). Otherwise it changes nothing and fails with ErrConflict. If ctx has ended, it changes nothing and fails.
-	// The state is never empty and may be any bytes.
+	// SaveKeys replaces the state, atomically and durably, if the version is still the given one (empty: if nothing has
+	// been saved yet). Otherwise it changes nothing and fails with ErrConflict. If ctx has ended, it changes nothing
+	// and fails. The state is never empty and may be any bytes.
 	SaveKeys(ctx context.Context, state []byte, version string) error
 }
 
@@ -46,8 +47,9 @@ var (
 	ErrSealed = errors.New("jwks: no seal key opens the stored signing keys")
 )
 
-// MemoryKeyStore keeps the keys for the life of the process. It is for tests and demonstrations: after a restart, tokens
-// from before are rejected. The zero value is ready to use. It is safe for concurrent use and must not be copied.
+// MemoryKeyStore keeps the keys for the life of the process. It is for tests and demonstrations: after a restart,
+// tokens from before are rejected. The zero value is ready to use. It is safe for concurrent use and must not be
+// copied.
 type MemoryKeyStore struct {
 	mu      sync.Mutex
 	state   []byte
@@ -86,13 +88,13 @@ func (m *MemoryKeyStore) versionName() string {
 // Format implements [fmt.Formatter] and prints no key, whatever the verb.
 func (m *MemoryKeyStore) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "jwks.MemoryKeyStore") }
 
-// FileKeyStore returns a KeyStore that keeps the keys in the file path. The first save creates the file, with mode 0600, and its
-// directory, with mode 0700.
+// FileKeyStore returns a KeyStore that keeps the keys in the file path. The first save creates the file, with mode
+// 0600, and its directory, with mode 0700.
 //
-// The file is always replaced as a whole: a crash leaves the old or the new state, never half of one. Several processes may
-// share it. A lock on a second file, path + ".lock", lets one at a time compare and replace, and ends with the process
-// that holds it. On a network file system the lock is worth what that system's locks are worth. Where the system has no file
-// locks (Plan 9, WebAssembly), SaveKeys fails with [errors.ErrUnsupported].
+// The file is always replaced as a whole: a crash leaves the old or the new state, never half of one. Several processes
+// may share it. A lock on a second file, path + ".lock", lets one at a time compare and replace, and ends with the
+// process that holds it. On a network file system the lock is worth what that system's locks are worth. Where the
+// system has no file locks (Plan 9, WebAssembly), SaveKeys fails with [errors.ErrUnsupported].
 func FileKeyStore(path string) KeyStore { return &fileKeyStore{path: path} }
 
 type fileKeyStore struct{ path string }

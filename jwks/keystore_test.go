@@ -91,7 +91,8 @@ func TestKeyStores(t *testing.T) {
 	}
 }
 
-// TestRotatorOverEachKeyStore: nodes that share a store sign with one key, and their tokens are accepted after a restart.
+// TestRotatorOverEachKeyStore: nodes that share a store sign with one key, and their tokens are accepted after a
+// restart.
 func TestRotatorOverEachKeyStore(t *testing.T) {
 	for name, open := range keyStores {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestKnownPitfalls has a row for each known pitfall of key sets, in keyfunc, jwkset and other libraries, and shows that it is
-// avoided here. The other tables go deeper into each.
+// TestKnownPitfalls has a row for each known pitfall of key sets, in keyfunc, jwkset and other libraries, and shows
+// that it is avoided here. The other tables go deeper into each.
 func TestKnownPitfalls(t *testing.T) {
 	serve := func(iss *issuer, format string, args ...any) {
 		iss.set(func() { iss.keySet = answers(200, "application/json", format, args...) })

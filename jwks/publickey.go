@@ -93,8 +93,8 @@ func curveOf(k *ecdsa.PublicKey) (family, error) {
 }
 
 // checkEd25519 refuses 32 bytes that are no point of the curve, since such a key verifies nothing, and points of small
-// order, since under such a key anybody can sign. crypto/ed25519 refuses the first only when it verifies, and the second
-// never.
+// order, since under such a key anybody can sign. crypto/ed25519 refuses the first only when it verifies, and the
+// second never.
 func checkEd25519(k ed25519.PublicKey) error {
 	if len(k) != ed25519.PublicKeySize {
 		return errors.New("Ed25519 key is not 32 bytes long")

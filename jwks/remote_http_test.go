@@ -46,8 +46,8 @@ func TestRemoteOverHTTP(t *testing.T) {
 		found(t, r, "a")
 		require.NoError(t, r.Close())
 	}
-	// The connections are closed; their goroutines, and the server's, take a moment to see it. The condition has a goroutine
-	// of its own.
+	// The connections are closed; their goroutines, and the server's, take a moment to see it. The condition has a
+	// goroutine of its own.
 	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, 10*time.Millisecond)
 }
 
@@ -79,8 +79,8 @@ func TestRemoteConfig(t *testing.T) {
 		{"a password", jwks.RemoteConfig{URL: "https://user:secret@issuer.example/keys"}, []string{"the URL has a user or a password"}},
 		{"a fragment", jwks.RemoteConfig{Issuer: https + "#x"}, []string{"the URL has a fragment"}},
 		{"an empty fragment", jwks.RemoteConfig{Issuer: https + "#"}, []string{"the URL has a fragment"}},
-		{"an issuer with a query", jwks.RemoteConfig{Issuer: https + "?tenant=1"}, []string{"an issuer has no query"}},
-		{"an issuer with an empty query", jwks.RemoteConfig{Issuer: https + "?"}, []string{"an issuer has no query"}},
+		{"an issuer with a query", jwks.RemoteConfig{Issuer: https + "?tenant=1"}, []string{"the URL has a query"}},
+		{"an issuer with an empty query", jwks.RemoteConfig{Issuer: https + "?"}, []string{"the URL has a query"}},
 		{"negative times", jwks.RemoteConfig{Issuer: https, MinAge: -1, MaxAge: -1, MaxStale: -1}, []string{"MinAge is negative", "MaxAge is negative", "MaxStale is negative"}},
 		{"times in the wrong unit", jwks.RemoteConfig{Issuer: https, MinAge: 60, MaxAge: 3600}, []string{"MinAge is less than a millisecond", "MaxAge is less than a millisecond"}},
 		{"a floor above the ceiling", jwks.RemoteConfig{Issuer: https, MinAge: 2 * time.Hour}, []string{"MinAge 2h0m0s is more than MaxAge 1h0m0s"}},

@@ -15,8 +15,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestRemoteLifecycle is about the first use, concurrent use, and Close. A scenario that leaves a goroutine behind does not end:
-// synctest sees to that.
+// TestRemoteLifecycle is about the first use, concurrent use, and Close. A scenario that leaves a goroutine behind does
+// not end: synctest sees to that.
 func TestRemoteLifecycle(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"a remote that is not used does nothing, and need not be closed", func(t *testing.T) {

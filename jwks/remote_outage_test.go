@@ -324,8 +324,8 @@ func TestRemoteOutage(t *testing.T) {
 	})
 }
 
-// TestRediscoveryFailure: when the metadata document is due again after a day and fails, the key set is fetched from the known
-// address, whatever the failure and however often.
+// TestRediscoveryFailure: when the metadata document is due again after a day and fails, the key set is fetched from
+// the known address, whatever the failure and however often.
 func TestRediscoveryFailure(t *testing.T) {
 	hangs := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
 	for name, metadata := range map[string]http.HandlerFunc{

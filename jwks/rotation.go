@@ -63,7 +63,12 @@ func (s *rotation) marshal() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		stored.Keys = append(stored.Keys, storedKey{ID: k.public.id, Algorithm: k.public.algorithm, Activates: k.activates.UTC(), PKCS8: der})
+		stored.Keys = append(stored.Keys, storedKey{
+			ID:        k.public.id,
+			Algorithm: k.public.algorithm,
+			Activates: k.activates.UTC(),
+			PKCS8:     der,
+		})
 	}
 	return json.MarshalIndent(stored, "", "  ")
 }
@@ -193,19 +198,20 @@ func (r *Rotator) rotateNow(s *rotation, now time.Time) (*rotation, error) {
 	return r.rotateOnce(out, now)
 }
 
-// publishAhead returns how long a key is published before it signs: until every cached copy of the document without it has
-// expired, and every node has read the state. A Remote caches a copy for at least a minute.
+// publishAhead returns how long a key is published before it signs: until every cached copy of the document without it
+// has expired, and every node has read the state. A Remote caches a copy for at least a minute.
 func (r *Rotator) publishAhead() time.Duration {
 	return min(max(2*r.cfg.MaxAge+r.recheckInterval(), 2*time.Minute), r.cfg.RotateEvery)
 }
 
-// retainRetired returns how long a retired key stays published: for the lifetime of a token, and for as long as another node
-// may still sign with it, because it has not read the store yet or its clock is behind.
+// retainRetired returns how long a retired key stays published: for the lifetime of a token, and for as long as another
+// node may still sign with it, because it has not read the store yet or its clock is behind.
 func (r *Rotator) retainRetired() time.Duration {
 	return r.cfg.TokenLifetime + r.recheckInterval() + time.Second + nodeSkew
 }
 
-// nodeSkew is how far the clocks of nodes that share a store may be apart. One node may drop a key that another signs with.
+// nodeSkew is how far the clocks of nodes that share a store may be apart. One node may drop a key that another signs
+// with.
 const nodeSkew = time.Minute
 
 // recheckInterval returns how often the store is read, in case another node has changed it.

@@ -20,8 +20,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestRotationVirtual rotates 20 times and more while two nodes sign and two resource servers validate, in virtual time.
-// Each token is validated at once and again until it expires. None is rejected.
+// TestRotationVirtual rotates 20 times and more while two nodes sign and two resource servers validate, in virtual
+// time. Each token is validated at once and again until it expires. None is rejected.
 func TestRotationVirtual(t *testing.T) {
 	const lifetime = 30 * time.Minute
 	for _, row := range []struct {

@@ -16,14 +16,15 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// RotatorConfig says which signing keys a Rotator makes and when it rotates them. The zero value of a field means its default.
+// RotatorConfig says which signing keys a Rotator makes and when it rotates them. The zero value of a field means its
+// default.
 type RotatorConfig struct {
-	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA. The default is ES256. RSA keys have 2048 bits. Stored keys keep
-	// their algorithm, and the next key is one of them: a changed Algorithm signs after two rotations.
+	// Algorithm is RS256, PS256, ES256, ES384, ES512 or EdDSA. The default is ES256. RSA keys have 2048 bits. Stored
+	// keys keep their algorithm, and the next key is one of them: a changed Algorithm signs after two rotations.
 	//
-	// It decides, more than anything else, how fast a token endpoint is. An RSA signature costs 25 to 30 times as much as an
-	// ES256 or EdDSA one, and a server answers 10 to 20 times as many refreshes over HTTP with those. RS256 is for clients that
-	// know nothing else.
+	// It decides, more than anything else, how fast a token endpoint is. An RSA signature costs 25 to 30 times as much
+	// as an ES256 or EdDSA one, and a server answers 10 to 20 times as many refreshes over HTTP with those. RS256 is
+	// for clients that know nothing else.
 	Algorithm string
 
 	// Store keeps the keys across restarts and shares them between nodes. Nil means in memory.
@@ -32,17 +33,17 @@ type RotatorConfig struct {
 	// RotateEvery is how long a key signs. The default is 90 days. It must be at least three times MaxAge.
 	RotateEvery time.Duration
 
-	// MaxAge is the Cache-Control max-age of the published document. The default is 5 minutes. A key is published for at least
-	// that long before it signs.
+	// MaxAge is the Cache-Control max-age of the published document. The default is 5 minutes. A key is published for
+	// at least that long before it signs.
 	MaxAge time.Duration
 
-	// TokenLifetime is the longest lifetime of a token signed here plus the clock skew of those who validate it. A retired key
-	// is published for that long, and for a little more than a minute on top, because the clocks of nodes differ. The default
-	// is 1 hour.
+	// TokenLifetime is the longest lifetime of a token signed here plus the clock skew of those who validate it. A
+	// retired key is published for that long, and for a little more than a minute on top, because the clocks of nodes
+	// differ. The default is 1 hour.
 	TokenLifetime time.Duration
 
-	// Signer is a key that is held elsewhere, for instance by a key management service. It signs and is published; nothing is
-	// stored and nothing rotates. Store, RotateEvery and TokenLifetime must then be zero.
+	// Signer is a key that is held elsewhere, for instance by a key management service. It signs and is published;
+	// nothing is stored and nothing rotates. Store, RotateEvery and TokenLifetime must then be zero.
 	Signer crypto.Signer
 
 	// Now is the clock. Nil means time.Now.
@@ -52,8 +53,8 @@ type RotatorConfig struct {
 	Logger *slog.Logger
 }
 
-// Rotator makes, rotates and publishes keys, and signs with them. It is an [http.Handler] that answers with the key set,
-// and the [KeySource] of the process that signs.
+// Rotator makes, rotates and publishes keys, and signs with them. It is an [http.Handler] that answers with the key
+// set, and the [KeySource] of the process that signs.
 //
 // A key is next, then active, then retired, then gone:
 //
@@ -62,8 +63,8 @@ type RotatorConfig struct {
 //   - The active key signs.
 //   - A retired key stays published until the last token that it signed has expired.
 //
-// That needs no goroutine: whenever the Rotator is used, it does what is due. The times of the schedule are in the store, so
-// all nodes that share one agree. Their clocks may differ by up to a minute.
+// That needs no goroutine: whenever the Rotator is used, it does what is due. The times of the schedule are in the
+// store, so all nodes that share one agree. Their clocks may differ by up to a minute.
 //
 // A kid is the key's RFC 7638 thumbprint. Private keys leave a Rotator only towards its Store.
 //
@@ -112,7 +113,11 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 		name  string
 		value *time.Duration
 		zero  time.Duration
-	}{{"RotateEvery", &cfg.RotateEvery, 90 * 24 * time.Hour}, {"MaxAge", &cfg.MaxAge, 5 * time.Minute}, {"TokenLifetime", &cfg.TokenLifetime, time.Hour}} {
+	}{
+		{"RotateEvery", &cfg.RotateEvery, 90 * 24 * time.Hour},
+		{"MaxAge", &cfg.MaxAge, 5 * time.Minute},
+		{"TokenLifetime", &cfg.TokenLifetime, time.Hour},
+	} {
 		switch {
 		case *d.value < 0:
 			problem("%s is negative: %v", d.name, *d.value)
@@ -160,9 +165,9 @@ func (r *Rotator) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	return v.snapshot.lookUp(kid, alg)
 }
 
-// Rotate makes the next key active now, for an emergency. The active key retires, and stays published for the tokens that it
-// has signed. No token is rejected, since the next key has been published all along, unless it was made moments ago. If
-// another node rotates at the same time, there is one rotation and both succeed. With a Signer it fails.
+// Rotate makes the next key active now, for an emergency. The active key retires, and stays published for the tokens
+// that it has signed. No token is rejected, since the next key has been published all along, unless it was made moments
+// ago. If another node rotates at the same time, there is one rotation and both succeed. With a Signer it fails.
 func (r *Rotator) Rotate(ctx context.Context) error {
 	if r.cfg.Signer != nil {
 		return errors.New("jwks: a Signer that is held elsewhere cannot be rotated here")
@@ -189,9 +194,9 @@ func (r *Rotator) Rotate(ctx context.Context) error {
 	return nil
 }
 
-// ServeHTTP answers GET and HEAD with the key set: the retired, the active and the next keys. It sends application/json with
-// Cache-Control and an ETag, and allows pages of any origin to read it, since the keys are public. It answers 503 while there
-// is no key.
+// ServeHTTP answers GET and HEAD with the key set: the retired, the active and the next keys. It sends application/json
+// with Cache-Control and an ETag, and allows pages of any origin to read it, since the keys are public. It answers 503
+// while there is no key.
 func (r *Rotator) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")

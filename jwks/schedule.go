@@ -102,8 +102,8 @@ func (r *Remote) applyFailure(c *call, f fetched, err error, now time.Time) Fetc
 	return FetchEvent{URL: f.url, Outcome: outcomeFailed, Err: err, Skipped: f.skipped}
 }
 
-// replace makes a fetched set the current one. A key that was there before stays the very same *Key. One that is gone is
-// dropped, and with it every cached token that it verified.
+// replace makes a fetched set the current one. A key that was there before stays the very same *Key. One that is gone
+// is dropped, and with it every cached token that it verified.
 func (r *Remote) replace(f fetched) FetchEvent {
 	event := FetchEvent{URL: f.url, Outcome: outcomeUnchanged, Skipped: f.skipped}
 	r.skipped = f.skipped
@@ -187,14 +187,16 @@ func (r *Remote) scheduleStale() {
 	r.stop(r.stale)
 	r.stale = r.after(r.cfg.MaxStale, func() {
 		r.mu.Lock()
-		age, event := time.Since(r.fetchedAt), FetchEvent{Cause: causeTooOld, Outcome: outcomeGivenUp, URL: r.url, Err: r.lastErr}
+		age := time.Since(r.fetchedAt)
+		event := FetchEvent{Cause: causeTooOld, Outcome: outcomeGivenUp, URL: r.url, Err: r.lastErr}
 		tooOld := !r.closed && age >= r.cfg.MaxStale
 		if tooOld {
 			event.Removed = r.giveUp()
 		}
 		r.mu.Unlock()
 		if tooOld {
-			r.cfg.Logger.Error("jwks: the key set is too old to be used", "issuer", r.name(), "age", age, "error", event.Err)
+			r.cfg.Logger.Error("jwks: the key set is too old to be used",
+				"issuer", r.name(), "age", age, "error", event.Err)
 			r.cfg.OnFetch(event)
 		}
 	})

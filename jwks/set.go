@@ -86,8 +86,8 @@ func newSnapshot(keys []*Key) *snapshot {
 				s.index[selector{k.id, alg}] = append(s.index[selector{k.id, alg}], k)
 			}
 		}
-		// A token without kid finds a key only if no other fits. Trying one after the other would let anybody buy as many
-		// verifications with one token as there are keys.
+		// A token without kid finds a key only if no other fits. Trying one after the other would let anybody buy as
+		// many verifications with one token as there are keys.
 		if len(fitting) == 1 {
 			s.index[selector{"", alg}] = fitting
 		}

@@ -9,11 +9,11 @@ import (
 	"fmt"
 )
 
-// Sign returns a compact JWS of claims, signed with the active key. Its header holds alg, kid and typ ("at+jwt" for access
-// tokens, RFC 9068, Section 2.1); an empty typ means "JWT".
+// Sign returns a compact JWS of claims, signed with the active key. Its header holds alg, kid and typ ("at+jwt" for
+// access tokens, RFC 9068, Section 2.1); an empty typ means "JWT".
 //
-// claims is anything that encoding/json makes a JSON object of: a struct, a map, a jwt.Claims. Sign adds nothing to it and judges
-// nothing in it. A json.RawMessage is signed as it is, and only its braces are checked.
+// claims is anything that encoding/json makes a JSON object of: a struct, a map, a jwt.Claims. Sign adds nothing to it
+// and judges nothing in it. A json.RawMessage is signed as it is, and only its braces are checked.
 //
 // Errors: ErrUnavailable if there is no key and the store can't be reached, and the signer's own error.
 func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, error) {
@@ -55,7 +55,8 @@ func (k *signingKey) sign(typ string, payload []byte) (string, error) {
 		return "", err
 	}
 	enc := base64.RawURLEncoding
-	token := make([]byte, 0, enc.EncodedLen(len(header))+1+enc.EncodedLen(len(payload))+1+enc.EncodedLen(k.public.signatureSize))
+	size := enc.EncodedLen(len(header)) + 1 + enc.EncodedLen(len(payload)) + 1 + enc.EncodedLen(k.public.signatureSize)
+	token := make([]byte, 0, size)
 	token = append(enc.AppendEncode(token, header), '.')
 	token = enc.AppendEncode(token, payload)
 	signature, err := k.signature(token)
@@ -65,8 +66,8 @@ func (k *signingKey) sign(typ string, payload []byte) (string, error) {
 	return string(enc.AppendEncode(append(token, '.'), signature)), nil
 }
 
-// signature returns the signature of input as a JWS holds it. Some hardware leaves out the zeros that an RSA signature begins
-// with once in a while, and nobody accepts such a token (RFC 8017, Section 8.2.2).
+// signature returns the signature of input as a JWS holds it. Some hardware leaves out the zeros that an RSA signature
+// begins with once in a while, and nobody accepts such a token (RFC 8017, Section 8.2.2).
 func (k *signingKey) signature(input []byte) ([]byte, error) {
 	alg, size, message := algorithms[k.public.algorithm], k.public.signatureSize, input
 	if alg == nil {

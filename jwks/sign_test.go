@@ -27,8 +27,8 @@ import (
 // now is a moment at which the first key of stored signs.
 func now() time.Time { return time.Date(2026, 11, 22, 10, 0, 5, 0, time.UTC) }
 
-// TestSignAsGolangJWT: Sign returns, byte for byte, what golang-jwt returns for the same key, header and claims, and golang-jwt
-// accepts it, for every algorithm that a stored key can have.
+// TestSignAsGolangJWT: Sign returns, byte for byte, what golang-jwt returns for the same key, header and claims, and
+// golang-jwt accepts it, for every algorithm that a stored key can have.
 func TestSignAsGolangJWT(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)

@@ -8,26 +8,27 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// KeySource holds the keys of one issuer, for a validator. [Remote], [Set] and [Rotator] are three, and [FromKeyfunc] makes
-// another.
+// KeySource holds the keys of one issuer, for a validator. [Remote], [Set] and [Rotator] are three, and [FromKeyfunc]
+// makes another.
 //
 // What a source returns must never be used for a token of another issuer.
 type KeySource interface {
-	// Lookup returns the keys that may verify a token whose header names kid ("" if it names none) and alg. They are already
-	// selected by kid, key type, curve, size, and the key's own alg, use and key_ops. That is nearly always one key. It is
-	// several if an issuer publishes several under one kid, and never none with a nil error.
+	// Lookup returns the keys that may verify a token whose header names kid ("" if it names none) and alg. They are
+	// already selected by kid, key type, curve, size, and the key's own alg, use and key_ops. That is nearly always one
+	// key. It is several if an issuer publishes several under one kid, and never none with a nil error.
 	//
-	// Errors: ErrKeyNotFound, ErrUnavailable or ctx's own error, all wrapped. The slice and its keys are shared and must not
-	// be changed.
+	// Errors: ErrKeyNotFound, ErrUnavailable or ctx's own error, all wrapped. The slice and its keys are shared and
+	// must not be changed.
 	Lookup(ctx context.Context, kid, alg string) ([]*Key, error)
 }
 
 var (
-	// ErrKeyNotFound means that the key set is at hand and holds no key that could verify the token. The token is at fault:
-	// a resource server answers 401.
+	// ErrKeyNotFound means that the key set is at hand and holds no key that could verify the token. The token is at
+	// fault: a resource server answers 401.
 	ErrKeyNotFound = errors.New("jwks: key not found")
 
-	// ErrUnavailable means that the keys can't be had now. The token may be fine: a resource server answers 503, never 401.
+	// ErrUnavailable means that the keys can't be had now. The token may be fine: a resource server answers 503, never
+	// 401.
 	ErrUnavailable = errors.New("jwks: keys unavailable")
 )
 

@@ -23,7 +23,13 @@ type Status struct {
 func (r *Remote) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{URL: r.url, Skipped: slices.Clone(r.skipped), FetchedAt: r.fetchedAt, Failures: r.failures, LastError: r.lastErr}
+	s := Status{
+		URL:       r.url,
+		Skipped:   slices.Clone(r.skipped),
+		FetchedAt: r.fetchedAt,
+		Failures:  r.failures,
+		LastError: r.lastErr,
+	}
 	if snap := r.snapshot.Load(); snap != nil {
 		for _, k := range snap.keys {
 			s.KeyIDs = append(s.KeyIDs, k.id)
@@ -39,8 +45,8 @@ func (r *Remote) Status() Status {
 	return s
 }
 
-// FetchEvent describes a fetch, for metrics. There is one event when a fetch starts and one when it has ended. One more is no
-// fetch: the last good set was given up because it could not be refreshed for MaxStale.
+// FetchEvent describes a fetch, for metrics. There is one event when a fetch starts and one when it has ended. Another
+// event shows that the last good set was given up, because it could not be refreshed for MaxStale.
 type FetchEvent struct {
 	// Cause is "first", "refresh" (the set is about to expire), "retry" (after a failure), "unknown kid" or "too old".
 	Cause string
@@ -53,7 +59,7 @@ type FetchEvent struct {
 	Err      error         // why it failed; with "given up", why the last fetch did
 	Added    []string      // the kids of keys that are new
 	Removed  []string      // the kids of keys that are gone
-	Skipped  []Skipped     // the keys of the document that can't be used, also if it failed because that is all of them
+	Skipped  []Skipped     // the keys of the document that can't be used; also set when it failed because no key can
 }
 
 const (

@@ -12,8 +12,8 @@ import (
 	"math/big"
 )
 
-// publicJWK is a public key as RFC 7517 writes it. Without kid, use and alg it has the members that RFC 7638, Section 3.2
-// requires, in the order that it wants.
+// publicJWK is a public key as RFC 7517 writes it. Without kid, use and alg it has the members that RFC 7638, Section
+// 3.2 requires, in the order that it wants.
 type publicJWK struct {
 	Curve string `json:"crv,omitempty"`
 	E     string `json:"e,omitempty"`
@@ -36,8 +36,8 @@ func newPublicJWK(public crypto.PublicKey) (publicJWK, error) {
 		}
 		return publicJWK{Type: "RSA", N: b64(k.N.Bytes()), E: b64(big.NewInt(int64(k.E)).Bytes())}, nil
 	case *ecdsa.PublicKey:
-		// The uncompressed point is 4, x, y. Both coordinates have the curve's full length, as RFC 7518, Section 6.2.1.2
-		// wants.
+		// The uncompressed point is 4, x, y. Both coordinates have the curve's full length, as RFC 7518, Section
+		// 6.2.1.2 wants.
 		if _, err := curveOf(k); err != nil {
 			return publicJWK{}, err
 		}
@@ -46,7 +46,8 @@ func newPublicJWK(public crypto.PublicKey) (publicJWK, error) {
 			return publicJWK{}, err
 		}
 		size := (len(point) - 1) / 2
-		return publicJWK{Type: "EC", Curve: k.Curve.Params().Name, X: b64(point[1 : 1+size]), Y: b64(point[1+size:])}, nil
+		x, y := point[1:1+size], point[1+size:]
+		return publicJWK{Type: "EC", Curve: k.Curve.Params().Name, X: b64(x), Y: b64(y)}, nil
 	case ed25519.PublicKey:
 		return publicJWK{Type: "OKP", Curve: "Ed25519", X: b64(k)}, nil
 	}

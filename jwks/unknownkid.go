@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lookUpUnknown is the slow half of Lookup: the key is not in the snapshot. It waits for the fetch under way, or starts one if
-// that is allowed, and looks again.
+// lookUpUnknown is the slow half of Lookup: the key is not in the snapshot. It waits for the fetch under way, or starts
+// one if that is allowed, and looks again.
 func (r *Remote) lookUpUnknown(ctx context.Context, kid, alg string) ([]*Key, error) {
 	var limit *time.Timer
 	for {

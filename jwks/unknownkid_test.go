@@ -296,7 +296,8 @@ func TestRemoteUnknownKID(t *testing.T) {
 	})
 }
 
-// TestRemoteFlood sends 100 000 tokens with as many made-up kids in an hour, among them good ones, and rotates in the middle.
+// TestRemoteFlood sends 100 000 tokens with as many made-up kids in an hour, among them good ones, and rotates in the
+// middle.
 func TestRemoteFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newKey(t, "a"), newKey(t, "b")

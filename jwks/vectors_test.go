@@ -80,8 +80,8 @@ func describeSkipped(skipped []jwks.Skipped) (lines []string) {
 	return lines
 }
 
-// describeKeys returns, for each key, the algorithms with which a token that names its kid finds it. For a key without a kid the
-// token has none either, and finds the key only if no other fits.
+// describeKeys returns, for each key, the algorithms with which a token that names its kid finds it. For a key without
+// a kid the token has none either, and finds the key only if no other fits.
 func describeKeys(t *testing.T, set *jwks.Set) (lines []string) {
 	for _, k := range set.Keys() {
 		words := []string{dash(k.ID())}

@@ -42,7 +42,8 @@ func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView
 		return nil, err
 	}
 	sum := sha256.Sum256(document)
-	v.snapshot, v.document, v.etag = newSnapshot(public), document, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`
+	v.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	v.snapshot, v.document = newSnapshot(public), document
 	return v, nil
 }
 
@@ -95,8 +96,11 @@ func (r *Rotator) lock(ctx context.Context) error {
 
 func (r *Rotator) unlock() { <-r.refresh }
 
-// update reads the stored state, lets change change it, and makes the result the current view. The lock is held.
-func (r *Rotator) update(ctx context.Context, change func(*rotation, time.Time) (*rotation, error)) (*rotatorView, error) {
+// change returns the state as it should be at a moment, s itself if nothing is to be done.
+type change func(s *rotation, now time.Time) (*rotation, error)
+
+// update reads the stored state, changes it, and makes the result the current view. The lock is held.
+func (r *Rotator) update(ctx context.Context, change change) (*rotatorView, error) {
 	for range updateAttempts {
 		s, version, err := readRotation(ctx, r.cfg.Store)
 		if err != nil {
@@ -161,7 +165,8 @@ func (r *Rotator) load(s *rotation, version string, now time.Time) (*rotatorView
 		dropMissing(old, v)
 	}
 	if k := s.active(now); k != nil {
-		r.cfg.Logger.Info("jwks: signing keys", "active", k.public.id, "keys", len(s.keys), "until", r.nextChange(s, now))
+		r.cfg.Logger.Info("jwks: signing keys",
+			"active", k.public.id, "keys", len(s.keys), "until", r.nextChange(s, now))
 	}
 	return v, nil
 }

@@ -23,8 +23,8 @@ const (
 
 // Config says what a [Client] may do.
 type Config struct {
-	// Client lends its Transport and nothing else: its Timeout, Jar and CheckRedirect would loosen the bounds. Nil means a
-	// transport of our own, which heeds the proxies of the environment.
+	// Client lends its Transport and nothing else: its Timeout, Jar and CheckRedirect would loosen the bounds. Nil
+	// means a transport of our own, which heeds the proxies of the environment.
 	Client *http.Client
 
 	Timeout      time.Duration // bounds one Get, from dialing to the last byte
@@ -96,9 +96,9 @@ type Response struct {
 	Body   []byte // empty if Status is not 2xx: the body of another answer is not read
 }
 
-// Get makes one request with the fields of header, follows its redirects and reads the answer. An answer with a status other
-// than 2xx is no error. No error holds the address, whose query may be a secret, nor wraps an error of package context:
-// a slow server would look like a caller that went away.
+// Get makes one request with the fields of header, follows its redirects and reads the answer. An answer with a status
+// other than 2xx is no error. No error holds the address, whose query may be a secret, nor wraps an error of package
+// context: a slow server would look like a caller that went away.
 func (c *Client) Get(ctx context.Context, address string, header http.Header) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
@@ -137,8 +137,7 @@ func (c *Client) cause(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %v", c.cfg.Timeout)
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	// http.Client repeats a Location that it can't read, whole.

@@ -11,11 +11,13 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockRetry is how long Lock waits between two attempts: no system call that waits for a lock can be ended by a context.
+// lockRetry is how long Lock waits between two attempts: no system call that waits for a lock can be ended by a
+// context.
 const lockRetry = 5 * time.Millisecond
 
-// Lock takes an exclusive lock on the file path and returns the function that gives it up. It creates the file with mode 0600.
-// It waits until nobody else has the lock, in this process or another, or until ctx ends, and then fails with ctx's cause.
+// Lock takes an exclusive lock on the file path and returns the function that gives it up. It creates the file with
+// mode 0600. It waits until nobody else has the lock, in this process or another, or until ctx ends, and then fails
+// with ctx's cause.
 //
 // The lock ends with the process that holds it. The file stays: to remove it would take it from under somebody who has
 // opened it and waits, and let two hold "the" lock. On a network file system it is worth what that system's locks are
@@ -48,7 +50,8 @@ func Replace(path string, data []byte) error {
 		_ = os.Remove(temp.Name()) // it may hold a secret
 		return err
 	}
-	// The new name is on disk once its directory is. Not every system can do that, and the content is in the file anyway.
+	// The new name is on disk once its directory is. Not every system can do that, and the content is in the file
+	// anyway.
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		_ = d.Close()

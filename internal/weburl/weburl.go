@@ -50,8 +50,8 @@ func check(u *url.URL, insecure bool) error {
 }
 
 // CheckStep judges the step from one URL to the next that it names, by a redirect or in a document. The next one must
-// be fit for [Parse]. From https the step must not lead to http, not even when insecure: whoever configured https did not
-// mean to have the answer changed on its way.
+// be fit for [Parse]. From https the step must not lead to http, not even when insecure: whoever configured https did
+// not mean to have the answer changed on its way.
 func CheckStep(from, to *url.URL, insecure bool) error {
 	if err := check(to, insecure); err != nil {
 		return err
@@ -62,9 +62,9 @@ func CheckStep(from, to *url.URL, insecure bool) error {
 	return nil
 }
 
-// IsLoopback reports whether host, as [url.URL.Hostname] returns it, can only be this machine: localhost in any case, or
-// an IP address of 127.0.0.0/8 or ::1. Spellings that only some resolvers read so (0x7f.1, 127.1, "localhost." and names
-// below localhost) do not count: where another resolver sends the request is unknown.
+// IsLoopback reports whether host, as [url.URL.Hostname] returns it, can only be this machine: localhost in any case,
+// or an IP address of 127.0.0.0/8 or ::1. Spellings that only some resolvers read so (0x7f.1, 127.1, "localhost." and
+// names below localhost) do not count: where another resolver sends the request is unknown.
 func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
