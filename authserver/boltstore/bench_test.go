@@ -14,9 +14,9 @@ import (
 	"github.com/bearergate/bearergate/authserver/boltstore"
 )
 
-// BenchmarkAdvance takes steps of as many sessions as there are callers, three ways that take turns: as the store does
-// it, with a commit for each step, and with bbolt's Batch. x-alone is how many times as many steps a second the store
-// takes as with a commit for each; commits/step is what each step takes of the disk.
+// BenchmarkAdvance advances one grant per caller in three ways, in turns: as the store does it, with one commit per
+// step, and with bbolt's Batch. x-alone is the store's rate divided by that of one commit per step, x-batch its rate
+// divided by that of Batch. commits/step is how many commits the store needs per step.
 func BenchmarkAdvance(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("%d callers", callers), func(b *testing.B) {

@@ -85,9 +85,9 @@ func startServer(t *testing.T, dir string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// TestKilledServerLosesNoSession kills a real server process at random moments while clients refresh throughout. Each
-// client keeps the token that it saved last and tries again with it, as a real one does; in the end each session is
-// there once, at the generation that its client has. The default is a short run; -kills 200 is the long one.
+// TestKilledServerLosesNoGrant kills a real server process at random moments while clients refresh. Each client retries
+// with the token that it saved last. In the end every grant exists once, at its client's generation. The default is a
+// short run; -kills 200 is a long one.
 func TestKilledServerLosesNoGrant(t *testing.T) {
 	const clients = 4
 	dir := t.TempDir()
