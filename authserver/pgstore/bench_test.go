@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// BenchmarkAdvance is the atomic step of a refresh, each worker on a session of its own.
+// BenchmarkAdvance measures the atomic step of a refresh.
 func BenchmarkAdvance(b *testing.B) {
 	for _, mode := range []string{"cache_describe", "exec", "simple_protocol", "cache_statement"} {
 		b.Run(mode, func(b *testing.B) {
@@ -31,8 +31,9 @@ func BenchmarkAdvance(b *testing.B) {
 	}
 }
 
-// BenchmarkRefresh is the whole of it: the token endpoint's work, a read, a signature and the step, by 1, 4 and 16 clients; what of the
-// log each refresh takes, on a server that does nothing else; and how many of a hundred are HOT updates, which change no index.
+// BenchmarkRefresh is the whole of it: the token endpoint's work, a read, a signature and the step, by 1, 4 and 16
+// clients; what of the log each refresh takes, on a server that does nothing else; and how many of a hundred are HOT
+// updates, which change no index.
 func BenchmarkRefresh(b *testing.B) {
 	for _, clients := range []int{1, 4, 16} {
 		b.Run(fmt.Sprint(clients, " clients"), func(b *testing.B) {
@@ -43,7 +44,10 @@ func BenchmarkRefresh(b *testing.B) {
 			require.NoError(b, err)
 			tokens := make(chan string, clients)
 			for i := range clients {
-				issued, err := srv.IssueTokens(context.Background(), authserver.IssueRequest{ClientID: "app", Subject: fmt.Sprint("user ", i)})
+				issued, err := srv.IssueTokens(
+					context.Background(),
+					authserver.IssueRequest{ClientID: "app", Subject: fmt.Sprint("user ", i)},
+				)
 				require.NoError(b, err)
 				tokens <- issued.RefreshToken
 			}

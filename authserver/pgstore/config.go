@@ -14,36 +14,42 @@ import (
 const (
 	defaultSchema  = "bearergate"
 	defaultTimeout = 5 * time.Second
-	// wide is how much longer than others a call may take that may concern all grants of a client.
-	wide = 12
+	// bulkTimeoutFactor multiplies the timeout of a call that may concern all grants of a client.
+	bulkTimeoutFactor = 12
 )
 
-// Config says where the database is. A zero value means the default. Printing it shows neither URL nor keys.
+// Config configures [Open]. Optional fields have defaults for their zero value. Printing a Config shows neither URL nor
+// keys.
 type Config struct {
-	// URL is what [pgxpool.ParseConfig] takes: a URL or key=value pairs, the pool_… settings too. **Required.**
+	// URL is the connection string, as [pgxpool.ParseConfig] takes it: a URL or key=value pairs, with pool_… settings.
+	// **Required.**
 	URL string
 
-	// SealKeys are the AES-256 keys (32 bytes each) that the signing keys are sealed with, see [jwks.SealedKeyStore]; at least one is
-	// **required**. The first seals, all of them open. To change the key, give all processes the new one as second, then as first; when
-	// none is left that has the old one first, start one more, then drop the old one: Open seals anew what is not sealed with the first.
+	// SealKeys are AES-256 keys of 32 bytes each, which encrypt the private signing keys; see [jwks.SealedKeyStore].
+	// The first one encrypts, all of them decrypt. At least one is **required**.
+	//
+	// To rotate: 1. Append the new key and deploy everywhere. 2. Move it to the front and deploy everywhere. 3. Remove
+	// the old key. [Open] encrypts again what was not encrypted with the first key.
 	SealKeys [][]byte
 
-	// Schema is the schema of the tables; default "bearergate". Names in statements are qualified, search_path has no influence.
+	// Schema is the schema of the tables; the default is "bearergate". Statements use qualified names, so search_path
+	// has no effect.
 	Schema string
 
-	// Timeout is how long a call may take if its context allows more; default 5 seconds. A Revoke or Grants that names no single
-	// grant may take twelve times as long. What is too late fails, and is answered with 503.
+	// Timeout limits each call, in addition to the call's context; the default is 5 seconds. A Revoke or Grants whose
+	// selector names no single grant may take twelve times as long. A call that runs out of time fails, and the server
+	// answers 503.
 	Timeout time.Duration
 
-	// Configure, if set, may change the pool before it is opened: TLS, BeforeConnect for short-lived passwords, a tracer. A tracer
-	// sees the statements' arguments; they include no token and no clear key.
+	// Configure may change the pool's configuration before the pool is opened: for TLS, a tracer, or BeforeConnect with
+	// short-lived passwords. A tracer sees the arguments of statements, which include no token and no unencrypted key.
 	Configure func(*pgxpool.Config)
 }
 
-// Format implements [fmt.Formatter]: whatever the verb, no password and no key is printed.
+// Format implements [fmt.Formatter]. It prints no password and no key, whatever the verb.
 func (c Config) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "pgstore.Config") }
 
-// withDefaults checks everything that can be checked without a connection, but for SealKeys.
+// withDefaults checks everything that needs no connection, except SealKeys.
 func (c Config) withDefaults() (Config, *pgxpool.Config, error) {
 	if c.Schema == "" {
 		c.Schema = defaultSchema
@@ -64,22 +70,25 @@ func (c Config) withDefaults() (Config, *pgxpool.Config, error) {
 	return c, pool, errors.Join(problems...)
 }
 
+// errURL does not wrap the parser's error, which would quote the URL with its password.
+var errURL = errors.New("pgstore: URL must look like postgres://user@host/db, with parameters that pgx knows")
+
 func poolConfig(url string) (*pgxpool.Config, error) {
 	if url == "" {
-		return nil, errors.New("pgstore: URL is empty")
+		return nil, errors.New("pgstore: URL is empty, it must look like postgres://user@host/db")
 	}
 	pool, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("pgstore: URL is not a connection string") // the cause would quote it, with the password in it
+		return nil, errURL
 	}
-	plain, err := pgconn.ParseConfig(url)
+	conn, err := pgconn.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("pgstore: URL is not a connection string")
+		return nil, errURL
 	}
-	if _, chosen := plain.RuntimeParams["default_query_exec_mode"]; !chosen {
+	if _, chosen := conn.RuntimeParams["default_query_exec_mode"]; !chosen {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	// A replica that lags shows rows as they were; a token that is ahead of its row is refused. So never read from one.
+	// A replica that lags would show old rows, and a token ahead of its row is rejected. So never read from one.
 	if pool.ConnConfig.ValidateConnect == nil {
 		pool.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}

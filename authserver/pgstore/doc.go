@@ -1,49 +1,53 @@
-// Package pgstore keeps an authorization server's state in PostgreSQL (14 or later): for any number of processes over one database.
+// Package pgstore stores an authorization server's state in PostgreSQL 14 or later, for any number of processes over
+// one database.
 //
 //	store, err := pgstore.Open(ctx, pgstore.Config{URL: os.Getenv("DATABASE_URL"), SealKeys: [][]byte{sealKey}})
 //	defer store.Close()
 //	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: store})
 //	cfg.Store, cfg.RefreshKeys, cfg.Keys = store, refreshKeys, keys
 //
-// All processes need the same RefreshKeys and SealKeys. Neither is in the database, so that a copy of the database alone is enough
-// neither to make a refresh token nor to sign an access token.
+// All processes need the same RefreshKeys and SealKeys. Neither is in the database. So a copy of the database alone is
+// not enough to make a refresh token or to sign an access token.
 //
-// # The schema
+// # Schema
 //
-// Open makes it, or brings it up to date, in the schema [Config].Schema; any number of processes may start at once, and one of them
-// does it. It takes the right to create a schema, or one that is there already and that the user may create tables in. Once it is up
-// to date Open only reads. Releases beside each other are fine as long as the newer one's schema says that the older one can work
-// with it; otherwise the older one fails with [ErrSchemaTooNew].
+// Open creates the schema named by [Config].Schema, or upgrades it. Any number of processes may start at once; one of
+// them does the work. That needs the right to create a schema, or an existing schema in which the user may create
+// tables. When the schema is up to date, Open only reads.
 //
-// Version 2 of the schema has one index more, for the list of revoked sessions; processes of the release before work with it. Building it
-// reads the table once, and meanwhile nobody can write to it: refreshes are answered with 503, and the clients try again. It takes
-// seconds for a million grants. Who can't have that for many millions, or has a statement_timeout that is shorter, builds it before the
-// upgrade, outside of any transaction, and Open finds it:
+// Several releases may run over one schema, as long as the newest schema is marked as compatible with the older
+// release. Otherwise the older release fails with [ErrSchemaTooNew].
+//
+// Version 2 of the schema adds one index, for the revocation list. Processes of the previous release work with it.
+// Building the index reads the table once and blocks writes meanwhile: refreshes are answered with 503, and clients
+// retry. That takes seconds for a million grants. If you have many millions, or a statement_timeout that is shorter,
+// build the index before the upgrade, outside any transaction. Open then finds it:
 //
 //	CREATE INDEX CONCURRENTLY grants_by_revocation ON bearergate.grants (revoked_at, id) WHERE revoked_at IS NOT NULL
 //
-// If that fails it leaves an index that is not valid: drop it, and build it again. Open does not do it this way, because it can't
-// be done in the transaction that makes a change of the schema happen as a whole or not at all.
+// If that statement fails, it leaves an invalid index: drop it and build it again. Open does not build the index this
+// way, because CONCURRENTLY cannot run in the transaction that makes an upgrade happen completely or not at all.
 //
-// Times are in milliseconds since 1970. The history of a grant is up to eight of them, eight bytes each, big-endian.
+// Times are milliseconds since 1970. The column history holds up to eight of them, eight bytes each, big-endian.
 //
-// # Each step is one statement
+// # One statement per step
 //
-// Every change of a grant is one statement outside of any transaction, at the default isolation: what decides is in its WHERE. A
-// refresh touches no indexed column, so that PostgreSQL rewrites one row in its page and no index (a HOT update). For the same reason
-// check_at, by which Sweep finds rows, is not moved by a refresh: Sweep comes too early, sees that the row lives, and moves it then.
+// Every change of a grant is one statement outside any transaction, at the default isolation level. Its WHERE clause
+// decides whether it applies. A refresh changes no indexed column, so that PostgreSQL rewrites one row within its page
+// and no index (a HOT update). That is also why a refresh leaves check_at alone, the column by which Sweep finds rows:
+// Sweep reaches the row early, sees that it is still needed, and moves check_at then.
 //
 // # Connection poolers
 //
-// Nothing is kept in the session: no SET, no temporary table, no advisory lock, no named prepared statement, no LISTEN. Statements are
-// described once for each connection and then sent with their parameters in one round trip ([pgx.QueryExecModeCacheDescribe]), so
-// PgBouncer's transaction mode is fine, of any version. default_query_exec_mode in the URL chooses another way: simple_protocol for
-// poolers that know nothing else. Where there is no pooler, cache_statement spares PostgreSQL the planning, which is about half of its work
-// for a refresh.
+// The store leaves nothing in a database session: no SET, temporary table, advisory lock, named prepared statement or
+// LISTEN. Each connection describes a statement once and then sends it with its parameters in one round trip
+// ([pgx.QueryExecModeCacheDescribe]). So every version of PgBouncer works, also in transaction mode. The parameter
+// default_query_exec_mode in the URL selects another mode: simple_protocol for poolers that support nothing else.
+// Without a pooler, cache_statement saves PostgreSQL the planning, about half of its work for a refresh.
 //
 // # Durability
 //
-// As the server is set up to be: with synchronous_commit off, or after a failover to a replica that lags behind, the last refreshes
-// and revocations may be gone. A client is then ahead of the store, see [authserver.Config].MaxRollback. Connections to a server that
-// is read-only are refused: a replica that lags would make good tokens look like that.
+// Durability is that of the server. With synchronous_commit off, or after a failover to a replica that lagged, the last
+// refreshes and revocations may be lost. A client is then ahead of the store; see [authserver.Config].MaxRollback. Open
+// refuses a server that is read-only: on a replica that lags, valid tokens would look like tokens ahead of the store.
 package pgstore

@@ -28,15 +28,15 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	stopOwn()
+	stopStarted()
 	os.Exit(code)
 }
 
-var stopOwn = func() {}
+var stopStarted = func() {}
 
-// server returns the URL of a PostgreSQL server: the one that PGSTORE_TEST_URL names, or the usual one of this machine, or one that is
-// started for the tests. Without any a test is skipped, and fails where CI is set.
-func server(t testing.TB) string {
+// serverURL returns the URL of a PostgreSQL server: that in PGSTORE_TEST_URL, or the one on the usual port, or one that
+// is started for the tests. Without any, the test is skipped, or fails where CI is set.
+func serverURL(t testing.TB) string {
 	t.Helper()
 	url, err := findServer()
 	if err != nil && os.Getenv("CI") == "" && os.Getenv("PGSTORE_TEST_URL") == "" {
@@ -54,7 +54,7 @@ var findServer = sync.OnceValues(func() (string, error) {
 	if ping(usual) == nil {
 		return usual, nil
 	}
-	return startOwn()
+	return startServer()
 })
 
 func ping(url string) error {
@@ -67,8 +67,9 @@ func ping(url string) error {
 	return conn.Close(ctx)
 }
 
-// startOwn makes a cluster in a temporary directory; as the user postgres if this is root, for whom PostgreSQL does not run.
-func startOwn() (string, error) {
+// startServer starts PostgreSQL in a temporary directory. PostgreSQL refuses to run as root; then it runs as the user
+// postgres.
+func startServer() (string, error) {
 	tools, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.Reverse(tools)
 	path := os.Getenv("PATH")
@@ -113,7 +114,7 @@ func startOwn() (string, error) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	data := filepath.Join(dir, "data")
-	stopOwn = func() {
+	stopStarted = func() {
 		_ = run("pg_ctl", "stop", "-D", data, "-m", "immediate")
 		_ = os.RemoveAll(dir)
 	}
@@ -130,10 +131,10 @@ func startOwn() (string, error) {
 
 var sealKey = []byte("0123456789abcdef0123456789abcdef")
 
-// config is that of a store in a schema of its own, which goes when the test ends.
+// config returns the configuration of a store in a new schema, which is dropped when the test ends.
 func config(t testing.TB) pgstore.Config {
 	t.Helper()
-	url := server(t)
+	url := serverURL(t)
 	schema := "bearergate test " + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() { query(t, url, `DROP SCHEMA IF EXISTS "`+schema+`" CASCADE`) })
 	return pgstore.Config{URL: url, Schema: schema, SealKeys: [][]byte{sealKey}, Timeout: time.Minute,
@@ -148,7 +149,7 @@ func open(t testing.TB, cfg pgstore.Config) *pgstore.Store {
 	return s
 }
 
-// dial returns a connection beside the store's, which a pooler may stand before too.
+// dial returns a connection of the test's own, which may lead through a pooler.
 func dial(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(url)
@@ -179,12 +180,12 @@ func query(t testing.TB, url, sql string, args ...any) []string {
 	return out
 }
 
-// replace puts the table of grants in the place of {g}.
-func replace(sql string, cfg pgstore.Config) string {
+// withTable replaces {g} by the name of the table of grants.
+func withTable(sql string, cfg pgstore.Config) string {
 	return strings.ReplaceAll(sql, "{g}", table(cfg, "grants"))
 }
 
-// table is a table's name as it stands in a statement.
+// table returns the qualified name of a table.
 func table(cfg pgstore.Config, name string) string {
 	return pgx.Identifier{cfg.Schema, name}.Sanitize()
 }

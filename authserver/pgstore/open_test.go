@@ -14,22 +14,24 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
-	nowhere := "postgres://nobody:hunter2@127.0.0.1:1/none"
+func TestOpenValidatesConfigBeforeConnecting(t *testing.T) {
+	unreachable := "postgres://nobody:hunter2@127.0.0.1:1/none"
 	for _, row := range []struct {
 		name string
 		cfg  pgstore.Config
 		want string
 	}{
-		{"no key to seal with", pgstore.Config{URL: nowhere}, "pgstore: SealKeys: jwks: a seal key must have 32 bytes: there is none"},
-		{"a short key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey[:16]}}, "key 0 has 16"},
-		{"a short second key", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey, nil}}, "key 1 has 0"},
+		{"no seal key", pgstore.Config{URL: unreachable},
+			"pgstore: SealKeys: jwks: a seal key must have 32 bytes: there is none"},
+		{"a short key", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey[:16]}}, "key 0 has 16"},
+		{"a short second key", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey, nil}}, "key 1 has 0"},
 		{"no URL", pgstore.Config{SealKeys: [][]byte{sealKey}}, "URL is empty"},
-		{"a URL that is none", pgstore.Config{URL: "postgres://u:hunter2@h:port/", SealKeys: [][]byte{sealKey}}, "URL is not a connection string"},
-		{"a mode that is none", pgstore.Config{URL: nowhere + "?default_query_exec_mode=hunter2", SealKeys: [][]byte{sealKey}},
-			"URL is not a connection string"},
-		{"a negative timeout", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey}, Timeout: -1}, "Timeout is negative"},
-		{"nobody there", pgstore.Config{URL: nowhere, SealKeys: [][]byte{sealKey}}, "pgstore: schema"},
+		{"an invalid URL", pgstore.Config{URL: "postgres://u:hunter2@h:port/", SealKeys: [][]byte{sealKey}},
+			"pgstore: URL must look like postgres://user@host/db"},
+		{"an invalid mode", pgstore.Config{URL: unreachable + "?default_query_exec_mode=hunter2", SealKeys: [][]byte{sealKey}},
+			"pgstore: URL must look like postgres://user@host/db"},
+		{"a negative timeout", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey}, Timeout: -1}, "Timeout is negative"},
+		{"no server", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey}}, "pgstore: schema"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := pgstore.Open(t.Context(), row.cfg)
@@ -42,7 +44,7 @@ func TestConfigIsCheckedBeforeConnecting(t *testing.T) {
 	assert.ErrorContains(t, err, "URL is empty", "all problems at once")
 }
 
-func TestNothingSecretIsPrinted(t *testing.T) {
+func TestPrintingShowsNoSecret(t *testing.T) {
 	cfg := config(t)
 	cfg.URL += "&application_name=hunter2"
 	for _, v := range []any{cfg, &cfg, open(t, cfg)} {
@@ -54,7 +56,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 }
 
-func TestManyNodesStartAtOnce(t *testing.T) {
+func TestConcurrentOpen(t *testing.T) {
 	cfg := config(t)
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -74,10 +76,10 @@ func TestManyNodesStartAtOnce(t *testing.T) {
 	s := open(t, cfg)
 	require.NoError(t, s.Create(t.Context(), grant("a")))
 	_, err := open(t, cfg).Grant(t.Context(), "a")
-	assert.NoError(t, err, "what is there stays")
+	assert.NoError(t, err, "existing grants stay")
 }
 
-func TestNodesOfDifferentReleases(t *testing.T) {
+func TestLaterSchemaVersion(t *testing.T) {
 	cfg := config(t)
 	open(t, cfg)
 	version := table(cfg, "schema_version")
@@ -89,7 +91,7 @@ func TestNodesOfDifferentReleases(t *testing.T) {
 	assert.Equal(t, []string{"7"}, query(t, cfg.URL, "SELECT version FROM "+version), "nothing was changed")
 }
 
-func TestServerThatIsReadOnlyIsRefused(t *testing.T) {
+func TestReadOnlyServerIsRejected(t *testing.T) {
 	cfg := config(t)
 	open(t, cfg)
 	cfg.URL += "&default_transaction_read_only=on"
@@ -97,7 +99,7 @@ func TestServerThatIsReadOnlyIsRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "read only")
 }
 
-func TestClosedAndCancelled(t *testing.T) {
+func TestClosedStoreAndCancelledContext(t *testing.T) {
 	cfg := config(t)
 	s, err := pgstore.Open(t.Context(), cfg)
 	require.NoError(t, err)
@@ -109,10 +111,12 @@ func TestClosedAndCancelled(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-func TestSchemaHasTablesAndNoSequences(t *testing.T) {
+func TestSchemaHasNoSequences(t *testing.T) {
 	cfg := config(t)
 	open(t, cfg)
-	relations := "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE nspname = $1 AND relkind = $2 ORDER BY 1"
-	assert.Equal(t, []string{"grants", "once", "schema_version", "signing_keys"}, query(t, cfg.URL, relations, cfg.Schema, "r"))
+	relations := "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" +
+		" WHERE nspname = $1 AND relkind = $2 ORDER BY 1"
+	assert.Equal(t, []string{"grants", "once", "schema_version", "signing_keys"},
+		query(t, cfg.URL, relations, cfg.Schema, "r"))
 	assert.Empty(t, query(t, cfg.URL, relations, cfg.Schema, "S"))
 }

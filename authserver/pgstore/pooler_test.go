@@ -27,8 +27,8 @@ import (
 	"github.com/bearergate/bearergate/authserver/storetest"
 )
 
-// pooler runs PgBouncer before the server, with fewer connections to it than the stores have to PgBouncer, each of them for one
-// transaction at a time. Without PgBouncer on this machine the test is skipped, but not in CI.
+// pooler runs PgBouncer in transaction mode before the server, with fewer connections to it than the stores have to
+// PgBouncer. Without PgBouncer on this machine the test is skipped, but not in CI.
 func pooler(t *testing.T) (url string) {
 	t.Helper()
 	bouncer, err := exec.LookPath("pgbouncer")
@@ -36,13 +36,13 @@ func pooler(t *testing.T) (url string) {
 		t.Skip("there is no PgBouncer: ", err)
 	}
 	require.NoError(t, err)
-	target, err := pgx.ParseConfig(server(t))
+	target, err := pgx.ParseConfig(serverURL(t))
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port
 	require.NoError(t, l.Close())
-	dir, err := os.MkdirTemp("", "pgbouncer") // not t.TempDir: another user has to get there
+	dir, err := os.MkdirTemp("", "pgbouncer") // not t.TempDir, which another user cannot reach
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	database := fmt.Sprintf("host=%s port=%d dbname=%s user=%s", target.Host, target.Port, target.Database, target.User)
@@ -62,7 +62,7 @@ default_pool_size = 3
 max_client_conn = 200
 `, database, port), 0o600))
 	cmd := exec.Command(bouncer, "-q", file)
-	if os.Geteuid() == 0 { // for whom it does not run
+	if os.Geteuid() == 0 { // PgBouncer refuses to run as root
 		u, err := user.Lookup("postgres")
 		require.NoError(t, err)
 		uid, _ := strconv.Atoi(u.Uid)
@@ -82,45 +82,45 @@ max_client_conn = 200
 	return url
 }
 
-// TestPgBouncer: the whole contract through a pooler that gives each statement another connection.
+// Through the pooler, each statement may get another connection.
 func TestPgBouncer(t *testing.T) {
-	through := pooler(t)
+	poolerURL := pooler(t)
 	t.Run("storetest", func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) authserver.Store {
 			cfg := config(t)
-			cfg.URL = through
+			cfg.URL = poolerURL
 			return open(t, cfg)
 		})
 	})
 	t.Run("signing keys", func(t *testing.T) {
 		cfg := config(t)
-		cfg.URL = through
+		cfg.URL = poolerURL
 		first, err := newServer(open(t, cfg), func() time.Time { return epoch })
 		require.NoError(t, err)
 		second, err := newServer(open(t, cfg), func() time.Time { return epoch })
 		require.NoError(t, err)
-		a, err := refresh(second, signIn(t, first, "alice"))
+		a, err := refresh(second, issueRefreshToken(t, first, "alice"))
 		require.NoError(t, err)
 		assert.Equal(t, 200, a.status)
 	})
 }
 
-// TestNothingIsLeftInASession looks at a connection each time that the store gives it back.
-func TestNothingIsLeftInASession(t *testing.T) {
+// TestConnectionsKeepNoSessionState inspects a connection each time that the store releases it.
+func TestConnectionsKeepNoSessionState(t *testing.T) {
 	cfg := config(t)
-	const left = `SELECT 'statement ' || statement FROM pg_prepared_statements UNION ALL SELECT 'cursor ' || name FROM pg_cursors
+	const sessionState = `SELECT 'statement ' || statement FROM pg_prepared_statements UNION ALL SELECT 'cursor ' || name FROM pg_cursors
 		UNION ALL SELECT 'channel ' || c FROM pg_listening_channels() AS c
 		UNION ALL SELECT 'lock ' || mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'
 		UNION ALL SELECT 'setting ' || name FROM pg_settings WHERE source = 'session'
 		UNION ALL SELECT 'temporary schema' WHERE pg_my_temp_schema() <> 0`
 	var mu sync.Mutex
-	looked, found := 0, []string{}
+	inspected, found := 0, []string{}
 	cfg.Configure = func(c *pgxpool.Config) {
 		c.MaxConns = 2
 		c.AfterRelease = func(conn *pgx.Conn) bool {
 			mu.Lock()
 			defer mu.Unlock()
-			rows, err := conn.Query(context.Background(), left, pgx.QueryExecModeSimpleProtocol)
+			rows, err := conn.Query(context.Background(), sessionState, pgx.QueryExecModeSimpleProtocol)
 			if err == nil {
 				var more []string
 				more, err = pgx.CollectRows(rows, pgx.RowTo[string])
@@ -129,7 +129,7 @@ func TestNothingIsLeftInASession(t *testing.T) {
 			if err != nil {
 				found = append(found, err.Error())
 			}
-			looked++
+			inspected++
 			return true
 		}
 	}
@@ -156,16 +156,18 @@ func TestNothingIsLeftInASession(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.SaveKeys(ctx, []byte("state"), version))
 	}
-	require.NoError(t, s.Close()) // waits for the looks
+	require.NoError(t, s.Close()) // waits for AfterRelease
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Greater(t, looked, 50)
+	assert.Greater(t, inspected, 50)
 	assert.Empty(t, found)
 }
 
-// TestTimeoutsOfTheServer: a statement that the server has ended is a failure, never a conflict, and has changed nothing.
-func TestTimeoutsOfTheServer(t *testing.T) {
-	for _, row := range []struct{ parameter, code string }{{"statement_timeout=100", "57014"}, {"lock_timeout=100", "55P03"}} {
+// A statement that the server cancels is a failure, never a conflict, and changes nothing.
+func TestServerTimeouts(t *testing.T) {
+	for _, row := range []struct{ parameter, code string }{
+		{"statement_timeout=100", "57014"}, {"lock_timeout=100", "55P03"},
+	} {
 		t.Run(row.parameter, func(t *testing.T) {
 			cfg := config(t)
 			direct := open(t, cfg)
@@ -175,7 +177,7 @@ func TestTimeoutsOfTheServer(t *testing.T) {
 			s := open(t, cfg)
 			tx, err := dial(t, cfg.URL).Begin(t.Context())
 			require.NoError(t, err)
-			_, err = tx.Exec(t.Context(), replace("SELECT 1 FROM {g} FOR UPDATE", cfg))
+			_, err = tx.Exec(t.Context(), withTable("SELECT 1 FROM {g} FOR UPDATE", cfg))
 			require.NoError(t, err)
 			step := authserver.Step{ID: "a", From: 1, To: 2, Now: epoch}
 			for name, call := range map[string]func() error{
@@ -194,10 +196,10 @@ func TestTimeoutsOfTheServer(t *testing.T) {
 				assert.False(t, errors.Is(err, authserver.ErrConflict) || errors.Is(err, authserver.ErrNotFound), name)
 			}
 			n, err := s.Sweep(t.Context(), epoch.Add(2*time.Hour), 10)
-			assert.NoError(t, err, "a sweep waits for nobody")
+			assert.NoError(t, err, "Sweep does not wait for locks")
 			assert.Zero(t, n)
 			got, err := s.Grant(t.Context(), "a")
-			require.NoError(t, err, "reading neither")
+			require.NoError(t, err, "reads do not wait for locks")
 			assert.Equal(t, g, got)
 			require.NoError(t, tx.Rollback(t.Context()))
 			assert.NoError(t, s.Advance(t.Context(), step))

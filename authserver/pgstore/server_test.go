@@ -26,7 +26,7 @@ const issuer = "http://127.0.0.1:5000"
 
 var refreshKey = []byte("fedcba9876543210fedcba9876543210")
 
-// newServer is a server over a store, with one public client that gets its sessions from IssueTokens.
+// newServer returns a server over a store, with one public client whose grants come from IssueTokens.
 func newServer(s *pgstore.Store, now func() time.Time) (*authserver.Server, error) {
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: s, Now: now})
 	if err != nil {
@@ -35,11 +35,13 @@ func newServer(s *pgstore.Store, now func() time.Time) (*authserver.Server, erro
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys, cfg.Keys, cfg.Now, cfg.RefreshGrace = s, [][]byte{refreshKey}, keys, now, time.Minute
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
+	cfg.Clients = []authserver.Client{
+		{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+	}
 	return authserver.New(cfg)
 }
 
-func signIn(t testing.TB, srv *authserver.Server, subject string) string {
+func issueRefreshToken(t testing.TB, srv *authserver.Server, subject string) string {
 	t.Helper()
 	tokens, err := srv.IssueTokens(t.Context(), authserver.IssueRequest{ClientID: "app", Subject: subject})
 	require.NoError(t, err)
@@ -62,21 +64,20 @@ func refresh(srv http.Handler, token string) (answer, error) {
 	return a, json.Unmarshal(rec.Body.Bytes(), &a)
 }
 
-// TestNodes: eight processes, each with a pool and a server of its own.
+// Each of the eight processes has a pool and a server of its own.
 func TestNodes(t *testing.T) {
 	storetest.RunNodes(t,
 		func(t *testing.T) string {
 			cfg := config(t)
 			return cfg.Schema + "\n" + cfg.URL
 		},
-		func(t *testing.T, shared string) authserver.Store {
-			schema, url, _ := strings.Cut(shared, "\n")
+		func(t *testing.T, location string) authserver.Store {
+			schema, url, _ := strings.Cut(location, "\n")
 			return open(t, pgstore.Config{URL: url, Schema: schema, SealKeys: [][]byte{sealKey}, Timeout: time.Minute,
 				Configure: func(c *pgxpool.Config) { c.MaxConns = 3 }})
 		})
 }
 
-// TestOutage: the database is away, or its answers are.
 func TestOutage(t *testing.T) {
 	cfg := config(t)
 	direct := open(t, cfg)

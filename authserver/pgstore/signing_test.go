@@ -18,8 +18,8 @@ import (
 
 func TestKeyStore(t *testing.T) {
 	for _, row := range []struct{ name, parameter string }{
-		{"as it comes", ""},
-		{"with the simple protocol", "&default_query_exec_mode=simple_protocol"},
+		{"default mode", ""},
+		{"simple protocol", "&default_query_exec_mode=simple_protocol"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			storetest.RunKeys(t, func(t *testing.T) jwks.KeyStore {
