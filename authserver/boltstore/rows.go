@@ -14,13 +14,13 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// The buckets. Keys of the indexes by subject, client and login are length ‖ name ‖ grant ID. Keys of those by time are
+// The buckets. Keys of the indexes by subject, client and session are length ‖ name ‖ grant ID. Keys of those by time are
 // time ‖ ID. The value in "revoked" is the end of the grant's last access token; a revoked row never changes again.
 var (
 	bucketGrants      = []byte("grants")
 	bucketBySubject   = []byte("by subject")
 	bucketByClient    = []byte("by client")
-	bucketByLogin     = []byte("by session")
+	bucketBySession   = []byte("by session")
 	bucketGrantsByEnd = []byte("grants by end")
 	bucketRevoked     = []byte("revoked")
 	bucketOnce        = []byte("once")
@@ -28,7 +28,7 @@ var (
 	bucketSigningKeys = []byte("signing keys")
 
 	buckets = [][]byte{
-		bucketGrants, bucketBySubject, bucketByClient, bucketByLogin, bucketGrantsByEnd, bucketRevoked, bucketOnce,
+		bucketGrants, bucketBySubject, bucketByClient, bucketBySession, bucketGrantsByEnd, bucketRevoked, bucketOnce,
 		bucketOnceByEnd, bucketSigningKeys,
 	}
 )
@@ -148,7 +148,7 @@ func matchingGrants(tx *bbolt.Tx, sel authserver.Selector) ([]authserver.Grant, 
 	case sel.ID != "":
 		ids = []string{sel.ID}
 	case sel.SessionID != "":
-		list(bucketByLogin, sel.SessionID)
+		list(bucketBySession, sel.SessionID)
 	case sel.Subject != "":
 		list(bucketBySubject, sel.Subject)
 	default:
@@ -173,11 +173,11 @@ func matchingGrants(tx *bbolt.Tx, sel authserver.Selector) ([]authserver.Grant, 
 // entry is a key in an index.
 type entry struct{ bucket, key []byte }
 
-// nameEntries returns the entries of the indexes by subject, client and login.
+// nameEntries returns the entries of the indexes by subject, client and session.
 func nameEntries(g *authserver.Grant) []entry {
 	return []entry{
 		{bucketBySubject, nameKey(g.Subject, g.ID)}, {bucketByClient, nameKey(g.ClientID, g.ID)},
-		{bucketByLogin, nameKey(g.SessionID, g.ID)},
+		{bucketBySession, nameKey(g.SessionID, g.ID)},
 	}
 }
 
