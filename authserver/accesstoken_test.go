@@ -167,7 +167,7 @@ func TestCheckAccessTokenOfAClientThatIsGone(t *testing.T) {
 
 func TestMaxReplays(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.MaxReplays = 2 })
-	first := w.rt()
+	first := w.refreshToken()
 	second := w.refresh(first).str("refresh_token")
 	for range 2 {
 		assert.Equal(t, second, w.refresh(first).str("refresh_token"))

@@ -34,7 +34,7 @@ var otherName = map[string]string{algEd25519: "EdDSA", "EdDSA": algEd25519}
 
 // authenticateAssertion checks private_key_jwt (RFC 7523 section 3): signed by a key of the client, iss and sub its id, aud
 // this server, not expired, and never seen before.
-func (s *Server) authenticateAssertion(ctx context.Context, p *params) (*Client, *oauthError) {
+func (s *Server) authenticateAssertion(ctx context.Context, p params) (*Client, *oauthError) {
 	raw := p.get("client_assertion")
 	if raw == "" || p.get("client_assertion_type") != assertionType {
 		return nil, invalidRequest("client_assertion and client_assertion_type go together")

@@ -132,7 +132,7 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 	if len(p.get("nonce")) > maxNonce { // it is kept until the code is exchanged
 		return a, invalidRequest("nonce is too long")
 	}
-	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources
+	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources()
 	a.formPost = p.get("response_mode") == "form_post"
 	if refusal := s.checkDetails(a, p); refusal != nil {
 		return a, refusal
@@ -140,7 +140,7 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 	return a, s.checkHint(r.Context(), a, p.get("id_token_hint"))
 }
 
-func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
+func (s *Server) checkDetails(a *authorization, p params) *oauthError {
 	c := a.client
 	switch {
 	case p.get("request") != "":
@@ -166,7 +166,7 @@ func (s *Server) checkDetails(a *authorization, p *params) *oauthError {
 	if refusal := s.checkResources(a.resources, a.scopes); refusal != nil {
 		return refusal
 	}
-	a.resources = distinct(a.resources) // all are known, so these are few; the row keeps them as long as the grant lives
+	a.resources = slices.Compact(slices.Sorted(slices.Values(a.resources))) // the row keeps them as long as the grant lives
 	a.challenge = p.get("code_challenge")
 	switch method := p.get("code_challenge_method"); {
 	case a.challenge == "" && method != "":

@@ -240,12 +240,16 @@ func overHTTP(b *testing.B, r *renewal) func() func() {
 	}
 }
 
-// BenchmarkRefreshAlone is the refresh in process and nothing else, for a profile.
+// BenchmarkRefreshAlone is the refresh in process and nothing else, for a profile and for its allocations.
 func BenchmarkRefreshAlone(b *testing.B) {
-	ours := newRenewal(b, "ES256")
-	b.ReportAllocs()
-	for b.Loop() {
-		ours.serve(b, ours.request())
+	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
+		b.Run(algorithm, func(b *testing.B) {
+			ours := newRenewal(b, algorithm)
+			b.ReportAllocs()
+			for b.Loop() {
+				ours.serve(b, ours.request())
+			}
+		})
 	}
 }
 

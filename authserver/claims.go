@@ -5,48 +5,52 @@ import (
 	"time"
 )
 
-// claimsRoom is more than the server's own claims take as a rule.
-const claimsRoom = 640
-
-// accessClaims are those of RFC 9068 section 2.2, and more. None of more has a name that the server sets, see reserved.
-func (s *Server) accessClaims(in *issue, audience []string, scope, jti string, now, until time.Time, more map[string]any) (json.RawMessage, error) {
-	o := newObject(claimsRoom)
-	if len(audience) == 1 {
-		o.string("aud", audience[0])
-	} else {
-		o.strings("aud", audience)
-	}
-	s.commonClaims(&o, in, now, until)
-	o.string("client_id", in.client.ID)
-	o.string("jti", jti)
-	o.string("scope", scope)
-	o.members(more)
-	return o.end()
+// commonClaims are in access tokens and ID tokens. The order of the members here is their order in a token.
+type commonClaims struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	IssuedAt int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	AuthTime *int64   `json:"auth_time,omitempty"` // from here on only if there is a grant
+	Session  string   `json:"sid,omitempty"`
+	ACR      string   `json:"acr,omitempty"`
+	AMR      []string `json:"amr,omitempty"`
 }
 
-// idClaims are those of OpenID Connect Core section 2, and more, as above.
-func (s *Server) idClaims(in *issue, now, until time.Time, more map[string]any) (json.RawMessage, error) {
-	o := newObject(claimsRoom)
-	o.string("aud", in.client.ID)
-	s.commonClaims(&o, in, now, until)
-	o.optional("nonce", in.nonce)
-	o.members(more)
-	return o.end()
+// accessClaims are those of RFC 9068, Section 2.2.
+type accessClaims struct {
+	Audience any `json:"aud"` // a string if there is one
+	commonClaims
+	ClientID string `json:"client_id"`
+	ID       string `json:"jti"`
+	Scope    string `json:"scope"`
 }
 
-// commonClaims are in both.
-func (s *Server) commonClaims(o *object, in *issue, now, until time.Time) {
-	o.string("iss", s.cfg.Issuer)
-	o.string("sub", in.subject)
-	o.number("iat", now.Unix())
-	o.number("exp", until.Unix())
-	if in.grant == nil {
-		return
+// idClaims are those of OpenID Connect Core, Section 2.
+type idClaims struct {
+	Audience string `json:"aud"`
+	commonClaims
+	Nonce string `json:"nonce,omitempty"`
+}
+
+func (s *Server) commonClaims(in *issue, now, until time.Time) commonClaims {
+	c := commonClaims{Issuer: s.cfg.Issuer, Subject: in.subject, IssuedAt: now.Unix(), Expires: until.Unix()}
+	if g := in.grant; g != nil {
+		authTime := g.AuthTime.Unix()
+		c.AuthTime, c.Session, c.ACR, c.AMR = &authTime, g.SessionID, g.ACR, g.AMR
 	}
-	o.number("auth_time", in.grant.AuthTime.Unix())
-	o.string("sid", in.grant.SessionID)
-	o.optional("acr", in.grant.ACR)
-	if len(in.grant.AMR) > 0 {
-		o.strings("amr", in.grant.AMR)
+	return c
+}
+
+// withMembers returns claims as a JSON object with further members. No name may be in both, see reserved.
+func withMembers(claims any, more map[string]any) (json.RawMessage, error) {
+	text, err := json.Marshal(claims)
+	if err != nil || len(more) == 0 {
+		return text, err
 	}
+	further, err := json.Marshal(more)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(text[:len(text)-1], ','), further[1:]...), nil
 }

@@ -37,7 +37,7 @@ func (s *Server) client(ctx context.Context, id string) (*Client, error) {
 
 // authenticate finds out which client sends the request. Exactly one mechanism may be used (RFC 6749 section 2.3): with two,
 // a proxy, a log and the server could each believe another one.
-func (s *Server) authenticate(r *http.Request, p *params) (*Client, *oauthError) {
+func (s *Server) authenticate(r *http.Request, p params) (*Client, *oauthError) {
 	basic := len(r.Header.Values("Authorization")) > 0
 	post := p.get("client_secret") != ""
 	assertion := p.get("client_assertion") != "" || p.get("client_assertion_type") != ""

@@ -10,7 +10,7 @@ import (
 
 // exchangeCode exchanges an authorization code (RFC 6749 section 4.1.3). The code is generation 0 of its grant, and spending it is the
 // same step as rotating a refresh token.
-func (s *Server) exchangeCode(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) exchangeCode(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	if p.get("code") == "" {
 		return nil, invalidRequest("code is missing")
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/jwks"
 )
 
 func TestDiscoveryDocuments(t *testing.T) {
@@ -69,3 +70,44 @@ func TestReadyAsksKeysAndStore(t *testing.T) {
 
 // brokenStore answers every read with an error.
 type brokenStore struct{ authserver.Store }
+
+// A client adds a slash to an issuer that ends with one.
+func TestDiscoveryWithTwoSlashes(t *testing.T) {
+	w := newWorld(t)
+	assert.Equal(t, 200, w.do(httptest.NewRequest("GET", issuer+"//.well-known/openid-configuration", nil)).status)
+}
+
+// TestDiscoveryErrorsSayWhatAndWhere lets discovery fail in each of the ways that a client meets, and reads the error.
+func TestDiscoveryErrorsSayWhatAndWhere(t *testing.T) {
+	w := newWorld(t)
+	answer := func(status int, body string) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			rw.WriteHeader(status)
+			_, _ = rw.Write([]byte(body))
+		})
+	}
+	for want, h := range map[string]http.Handler{
+		"status 503":                        answer(503, ""),
+		"status 404":                        answer(404, ""),
+		`issuer is "https://login.example"`: w.srv, // the right document at the wrong address
+		"names no issuer":                   answer(200, `{}`),
+		"not a JSON object":                 answer(200, `<html>`),
+	} {
+		s := httptest.NewServer(h)
+		remote, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: s.URL})
+		require.NoError(t, err)
+		err = remote.Ready(t.Context())
+		assert.ErrorIs(t, err, jwks.ErrUnavailable)
+		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, s.URL+"/.well-known/openid-configuration", "it says where")
+		assert.NoError(t, remote.Close())
+		s.Close()
+	}
+	gone := httptest.NewServer(answer(200, `{}`))
+	gone.Close()
+	remote, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: gone.URL})
+	require.NoError(t, err)
+	assert.ErrorContains(t, remote.Ready(t.Context()), "refused")
+	assert.NoError(t, remote.Close())
+}

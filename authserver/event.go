@@ -51,18 +51,12 @@ var suspicious = map[string]bool{
 
 type remoteAddrKey struct{}
 
-func withRemote(r *http.Request) context.Context {
+func withRemoteAddr(r *http.Request) context.Context {
 	return context.WithValue(r.Context(), remoteAddrKey{}, r.RemoteAddr)
 }
 
-// observed reports whether anybody receives events.
-func (s *Server) observed() bool { return s.cfg.OnEvent != nil || s.cfg.Logger != nil }
-
 // event reports e to the log and the hook.
 func (s *Server) event(ctx context.Context, e Event) {
-	if !s.observed() {
-		return
-	}
 	if e.RemoteAddr == "" {
 		e.RemoteAddr, _ = ctx.Value(remoteAddrKey{}).(string)
 	}

@@ -11,7 +11,7 @@ import (
 
 // introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and, if
 // it serves a resource (Client.Serves), about access tokens for that; everything else is inactive for it.
-func (s *Server) introspect(ctx context.Context, c *Client, p *params) (any, *oauthError) {
+func (s *Server) introspect(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	if c.public() {
 		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not introspect"))
 	}

@@ -89,7 +89,7 @@ func (s *Server) logoutFailed(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // afterLogout returns where to send the browser; "" for nowhere, and false for an address that is not registered.
-func (s *Server) afterLogout(r *http.Request, clientID string, p *params) (string, bool) {
+func (s *Server) afterLogout(r *http.Request, clientID string, p params) (string, bool) {
 	uri := p.get("post_logout_redirect_uri")
 	if uri == "" {
 		return "", true

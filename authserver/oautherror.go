@@ -69,13 +69,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 
 // writeJSON writes an answer that must not be kept.
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	var body []byte
-	var err error
-	if t, ok := v.(*Tokens); ok {
-		body, err = t.MarshalJSON() // json.Marshal would read what it returns once more
-	} else {
-		body, err = json.Marshal(v)
-	}
+	body, err := json.Marshal(v)
 	if err != nil { // a claim or response member of the application that is no JSON value
 		status, body = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
 	}

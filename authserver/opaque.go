@@ -6,10 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"hash"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // A refresh token or code is its prefix and base64url of
@@ -54,10 +52,8 @@ func (k opaqueKind) parse(token string) (o opaque, ok bool) {
 	if !ok || len(enc) != encodedSize || strings.ContainsAny(enc, "\r\n") {
 		return o, false
 	}
-	var text [encodedSize]byte // this and raw stay on the stack
-	copy(text[:], enc)
-	var raw [opaqueSize]byte
-	if n, err := strictBase64.Decode(raw[:], text[:]); err != nil || n != opaqueSize || raw[0] != opaqueVersion {
+	raw, err := strictBase64.DecodeString(enc)
+	if err != nil || len(raw) != opaqueSize || raw[0] != opaqueVersion {
 		return o, false
 	}
 	o.kid = raw[1]
@@ -71,65 +67,50 @@ func (k opaqueKind) parse(token string) (o opaque, ok bool) {
 func (o *opaque) grantID() string { return base64.RawURLEncoding.EncodeToString(o.id[:]) }
 
 // keyring holds Config.RefreshKeys; the first one signs.
-type keyring []hmacKey
+type keyring []refreshKey
 
-type hmacKey struct {
-	id   byte       // the first byte of the key's hash: it stays the same wherever the key stands in the list
-	macs *sync.Pool // of *mac: setting a key up costs more than using it
-}
-
-// mac computes HMACs with one key, one after the other.
-type mac struct {
-	hash  hash.Hash
-	input []byte
+type refreshKey struct {
+	id     byte // the first byte of the key's hash: it does not depend on the key's place in the list
+	secret []byte
 }
 
 func newKeyring(keys [][]byte) keyring {
 	var ring keyring
 	for _, k := range keys {
 		sum := sha256.Sum256(append([]byte("bearergate key id"), k...))
-		key := slices.Clone(k)
-		ring = append(ring, hmacKey{id: sum[0], macs: &sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, key)} }}})
+		ring = append(ring, refreshKey{id: sum[0], secret: slices.Clone(k)})
 	}
 	return ring
 }
 
-// mint returns the token of the given generation: the same one every time.
+// mint returns the token of the given generation, the same one every time.
 func (r keyring) mint(kind opaqueKind, g *Grant, gen uint32) (string, error) {
-	id, err := strictBase64.AppendDecode(make([]byte, 0, grantIDSize), []byte(g.ID))
+	id, err := strictBase64.DecodeString(g.ID)
 	if err != nil || len(id) != grantIDSize {
 		return "", errBadGrantID
 	}
-	raw := append(make([]byte, 0, opaqueSize), opaqueVersion, r[0].id)
-	raw = append(raw, id...)
+	raw := append([]byte{opaqueVersion, r[0].id}, id...)
 	raw = binary.BigEndian.AppendUint32(raw, gen)
-	raw = r[0].appendSum(raw, kind, id, gen, g)
-	text := append(make([]byte, 0, len(refreshToken.prefix)+encodedSize), kind.prefix...)
-	return string(base64.RawURLEncoding.AppendEncode(text, raw)), nil
+	raw = append(raw, r[0].sum(kind, id, gen, g)...)
+	return kind.prefix + base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// verify tells whether one of the keys made o for the row g.
+// verify reports whether one of the keys made o for the row g.
 func (r keyring) verify(kind opaqueKind, o *opaque, g *Grant) bool {
-	ok := false
-	var sum [sha256.Size]byte
-	for _, k := range r {
-		if k.id == o.kid && hmac.Equal(o.mac[:], k.appendSum(sum[:0], kind, o.id[:], o.gen, g)) {
-			ok = true
-		}
-	}
-	return ok
+	return slices.ContainsFunc(r, func(k refreshKey) bool {
+		return k.id == o.kid && hmac.Equal(o.mac[:], k.sum(kind, o.id[:], o.gen, g))
+	})
 }
 
-// appendSum appends the MAC to dst. All parts but the last have a fixed length, so no two inputs run together.
-func (k hmacKey) appendSum(dst []byte, kind opaqueKind, id []byte, gen uint32, g *Grant) []byte {
-	m := k.macs.Get().(*mac) // the pool holds nothing else
-	defer k.macs.Put(m)
-	m.input = append(append(m.input[:0], kind.label...), id...)
-	m.input = binary.BigEndian.AppendUint32(m.input, gen)
-	m.input = append(append(m.input, g.Salt...), g.ClientID...)
-	m.hash.Reset()
-	m.hash.Write(m.input)
-	return m.hash.Sum(dst)
+// sum returns the MAC of a token. All parts but the last have a fixed length, so no two inputs are alike.
+func (k refreshKey) sum(kind opaqueKind, id []byte, gen uint32, g *Grant) []byte {
+	m := hmac.New(sha256.New, k.secret)
+	m.Write([]byte(kind.label))
+	m.Write(id)
+	m.Write(binary.BigEndian.AppendUint32(nil, gen))
+	m.Write(g.Salt)
+	m.Write([]byte(g.ClientID))
+	return m.Sum(nil)
 }
 
 // newGrantID returns a fresh id and salt.

@@ -44,7 +44,7 @@ func (g *Grant) withinGrace(gen uint32, now time.Time, grace time.Duration) bool
 }
 
 // exchangeRefreshToken is the refresh token grant (RFC 6749 section 6).
-func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	r, refusal := s.newRefresh(ctx, c, p.get("refresh_token"))
 	if refusal != nil {
 		return nil, refusal

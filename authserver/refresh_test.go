@@ -19,7 +19,7 @@ import (
 
 // The rows of the state machine, one test a row: what is presented, what happens, what is answered.
 
-func TestT1CurrentTokenRotates(t *testing.T) {
+func TestCurrentTokenRotates(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	w.kinds()
@@ -32,7 +32,7 @@ func TestT1CurrentTokenRotates(t *testing.T) {
 	assert.Equal(t, w.now().Add(14*24*time.Hour), g.IdleExpiresAt)
 }
 
-func TestT2PoliciesThatKeepTheToken(t *testing.T) {
+func TestRotationPoliciesThatKeepTheToken(t *testing.T) {
 	t.Run("never", func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.client(mvcID).Rotation = authserver.RotateNever })
 		first := w.signIn().str("refresh_token")
@@ -58,7 +58,7 @@ func TestT2PoliciesThatKeepTheToken(t *testing.T) {
 	})
 }
 
-func TestT3SupersededTokenInTheGrace(t *testing.T) {
+func TestSupersededTokenInTheGrace(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first)
@@ -76,7 +76,7 @@ func TestT3SupersededTokenInTheGrace(t *testing.T) {
 	assert.Equal(t, 3, g.Replays)
 }
 
-func TestT3SeveralGenerationsBehindInTheGrace(t *testing.T) {
+func TestSeveralGenerationsBehindInTheGrace(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -90,7 +90,7 @@ func TestT3SeveralGenerationsBehindInTheGrace(t *testing.T) {
 	w.refused(w.refresh(third), "invalid_grant") // so the grant is over
 }
 
-func TestT4SpentTokenRevokesTheGrant(t *testing.T) {
+func TestReusedTokenRevokesTheGrant(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -99,13 +99,13 @@ func TestT4SpentTokenRevokesTheGrant(t *testing.T) {
 	w.refused(w.refresh(first), "invalid_grant")
 	assert.Contains(t, w.kinds(), "refresh.reuse")
 	w.refused(w.refresh(second), "invalid_grant")
-	w.refused(w.refresh(second), "invalid_grant") // T9: revoked
+	w.refused(w.refresh(second), "invalid_grant") // revoked
 	g := w.row(second)
 	assert.Equal(t, "reuse", g.RevokeReason)
 	assert.Equal(t, w.now(), g.RevokedAt)
 }
 
-func TestT4StrictWithoutGrace(t *testing.T) {
+func TestWithoutGraceEveryReuseRevokes(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.RefreshGrace = 0 })
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -113,7 +113,7 @@ func TestT4StrictWithoutGrace(t *testing.T) {
 	w.refused(w.refresh(second), "invalid_grant")
 }
 
-func TestT5TokenAheadOfTheStore(t *testing.T) {
+func TestTokenAheadOfTheStore(t *testing.T) {
 	rollback := func(maxRollback int) (*world, string) {
 		w := newWorld(t, func(w *world) { w.cfg.MaxRollback = maxRollback })
 		before := w.signIn().str("refresh_token")
@@ -145,7 +145,7 @@ func TestT5TokenAheadOfTheStore(t *testing.T) {
 	})
 }
 
-func TestT6ForgedTokensTouchNothing(t *testing.T) {
+func TestForgedTokensChangeNothing(t *testing.T) {
 	w := newWorld(t)
 	good := w.signIn().str("refresh_token")
 	raw, err := base64.RawURLEncoding.DecodeString(good[4:])
@@ -169,7 +169,7 @@ func TestT6ForgedTokensTouchNothing(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.refresh(good).status)
 }
 
-func TestT7OtherClientsTokenIsRefusedAndUnharmed(t *testing.T) {
+func TestTokenOfAnotherClientIsRefusedAndUnharmed(t *testing.T) {
 	w := newWorld(t)
 	mvc := w.signIn().str("refresh_token")
 	w.refresh(mvc) // so that it is superseded, and would end the grant after the grace
@@ -181,7 +181,7 @@ func TestT7OtherClientsTokenIsRefusedAndUnharmed(t *testing.T) {
 	assert.True(t, w.row(mvc).RevokedAt.IsZero())
 }
 
-func TestT8ExpiredGrants(t *testing.T) {
+func TestExpiredGrants(t *testing.T) {
 	t.Run("idle", func(t *testing.T) {
 		w := newWorld(t)
 		first := w.signIn().str("refresh_token")
@@ -204,7 +204,7 @@ func TestT8ExpiredGrants(t *testing.T) {
 	})
 }
 
-func TestT10RevokeWithAnyGeneration(t *testing.T) {
+func TestRevokeWithAnyGeneration(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -214,7 +214,7 @@ func TestT10RevokeWithAnyGeneration(t *testing.T) {
 	assert.Equal(t, "client", w.row(second).RevokeReason)
 }
 
-func TestT11CodeReplayEndsWhatCameOfIt(t *testing.T) {
+func TestCodeReplayRevokesTheGrant(t *testing.T) {
 	w := newWorld(t)
 	code := w.code()
 	first := w.exchange(code)
@@ -232,7 +232,7 @@ func TestT11CodeReplayEndsWhatCameOfIt(t *testing.T) {
 	assert.Equal(t, "code_replay", w.row(second.str("refresh_token")).RevokeReason)
 }
 
-func TestT12RevokeBySelector(t *testing.T) {
+func TestRevokeBySelector(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.signIn().str("refresh_token"), w.signIn().str("refresh_token")
 	list, err := w.srv.Grants(t.Context(), authserver.Selector{Subject: "alice-1"})
@@ -470,7 +470,7 @@ func TestHangingUpEndsNothingLess(t *testing.T) {
 	}
 }
 
-func TestPerClientTerms(t *testing.T) {
+func TestPerClientPolicies(t *testing.T) {
 	grace := time.Duration(0)
 	w := newWorld(t, func(w *world) {
 		c := w.client(mvcID)
@@ -546,7 +546,7 @@ func TestThousandConcurrentSubmissions(t *testing.T) {
 	}
 }
 
-func TestT4TooManyGenerationsBehind(t *testing.T) {
+func TestTooManyGenerationsBehindRevokes(t *testing.T) {
 	w := newWorld(t)
 	tokens := []string{w.signIn().str("refresh_token")}
 	for range authserver.HistoryLength + 1 {

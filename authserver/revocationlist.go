@@ -44,7 +44,7 @@ func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	c, refusal := s.authenticate(r, &params{}) // whatever the query says: there are no credentials in it
+	c, refusal := s.authenticate(r, params{}) // whatever the query says: there are no credentials in it
 	if refusal != nil {
 		s.refuse(w, r, refusal)
 		return
@@ -54,12 +54,12 @@ func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 }
 
 // readQuery reads the parameters of a GET.
-func readQuery(r *http.Request) (*params, *oauthError) {
+func readQuery(r *http.Request) (params, *oauthError) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, invalidRequest("the query is malformed")
 	}
-	for _, name := range known {
+	for _, name := range knownParams {
 		if query.Has(name) {
 			return nil, invalidRequest("credentials and tokens do not belong in the query")
 		}

@@ -134,7 +134,7 @@ func TestEveryRevokedGrantIsListed(t *testing.T) {
 	})
 	t.Run("what a refresh replaced is not", func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.cfg.RevokePreviousAccessToken = true })
-		w.refresh(w.rt())
+		w.refresh(w.refreshToken())
 		w.advance(time.Minute)
 		assert.Empty(t, entries(t, w.revoked("")))
 	})
@@ -152,7 +152,7 @@ func TestEveryRevokedGrantIsListed(t *testing.T) {
 // TestRevokedIsThereUntilNobodyAcceptsIt: with a token that is issued between two whole seconds.
 func TestRevokedIsThereUntilNobodyAcceptsIt(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.AccessTokenLifetime = 90500 * time.Millisecond })
-	token := w.rt()
+	token := w.refreshToken()
 	end := w.now().Add(90500*time.Millisecond + 5*time.Minute)
 	w.mvc("/revoke", "token", token)
 	w.advance(end.Sub(w.now()) - time.Millisecond)
@@ -368,7 +368,7 @@ func TestRevokedPages(t *testing.T) {
 // reader asked is ahead.
 func TestRevokedBehindTheReader(t *testing.T) {
 	w := newWorld(t)
-	late, walking := w.rt(), w.rt()
+	late, walking := w.refreshToken(), w.refreshToken()
 	w.grants(1001)
 	_, err := w.srv.Revoke(t.Context(), authserver.Selector{ClientID: "spa"}, "admin")
 	require.NoError(t, err)
@@ -397,7 +397,7 @@ func FuzzRevokedCursor(f *testing.F) {
 		}
 	}
 	w := newWorld(f)
-	w.mvc("/revoke", "token", w.rt())
+	w.mvc("/revoke", "token", w.refreshToken())
 	f.Fuzz(func(t *testing.T, since string) {
 		w.t = t
 		out := w.revoked(since)
@@ -424,7 +424,7 @@ func TestNoReasonStopsARevocation(t *testing.T) {
 		strings.Repeat("\x00", 40) + "why\xc3": "why",
 	} {
 		w := newWorld(t)
-		token := w.rt()
+		token := w.refreshToken()
 		n, err := w.srv.Revoke(t.Context(), authserver.Selector{ID: w.row(token).ID}, reason)
 		require.NoError(t, err)
 		assert.Equal(t, 1, n)

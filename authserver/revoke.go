@@ -9,7 +9,7 @@ import (
 
 // revoke is the revocation endpoint (RFC 7009). Any refresh token of a grant, however old, ends the whole grant, and so does an
 // access token that was issued under it. The answer is 200 for whatever the client presents, so that it tells nothing.
-func (s *Server) revoke(ctx context.Context, c *Client, p *params) (any, *oauthError) {
+func (s *Server) revoke(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	token := p.get("token")
 	if token == "" {
 		return nil, invalidRequest("token is missing")

@@ -8,8 +8,6 @@ import (
 const (
 	scopeOpenID  = "openid"
 	scopeOffline = "offline_access"
-
-	manyScopes = 32
 )
 
 // identityScopes belong to the server itself; the value lists the claims that a scope gives (OpenID Connect Core section 5.4).
@@ -25,9 +23,9 @@ var identityScopes = map[string][]string{
 
 // parseScope splits a scope parameter. ok is false for characters that RFC 6749 section 3.3 does not allow.
 func parseScope(text string) (scopes []string, ok bool) {
-	var seen map[string]bool // once there are many: looking through all for each would let a request of 64 KiB cost a third of a second
+	seen := map[string]bool{} // a search of the list for each scope would make 64 KiB of scopes expensive
 	for token := range strings.SplitSeq(text, " ") {
-		if token == "" {
+		if token == "" || seen[token] {
 			continue
 		}
 		for i := range len(token) {
@@ -35,19 +33,8 @@ func parseScope(text string) (scopes []string, ok bool) {
 				return nil, false
 			}
 		}
-		if seen == nil && len(scopes) == manyScopes {
-			seen = make(map[string]bool, 2*manyScopes)
-			for _, s := range scopes {
-				seen[s] = true
-			}
-		}
-		if seen[token] || seen == nil && slices.Contains(scopes, token) {
-			continue
-		}
+		seen[token] = true
 		scopes = append(scopes, token)
-		if seen != nil {
-			seen[token] = true
-		}
 	}
 	return scopes, true
 }
@@ -60,16 +47,6 @@ func subset(a, b []string) bool {
 // intersect keeps the elements of a that are in b, in a's order.
 func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return !slices.Contains(b, x) })
-}
-
-// distinct keeps the first of equal elements; for lists with few different ones.
-func distinct(list []string) (out []string) {
-	for _, v := range list {
-		if !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	return out
 }
 
 // overlap tells whether a and b have an element in common.
@@ -115,17 +92,12 @@ func (s *Server) audienceFor(scopes, resources []string) (audience, tokenScopes 
 	return audience, scopes
 }
 
-// userClaims picks the claims of the user that the scopes give; nil if that is none.
-func userClaims(u *User, scopes []string) (claims map[string]any) {
-	if len(u.Claims) == 0 {
-		return nil
-	}
+// userClaims picks the claims of the user that the scopes give.
+func userClaims(u *User, scopes []string) map[string]any {
+	claims := map[string]any{}
 	for _, scope := range scopes {
 		for _, name := range identityScopes[scope] {
 			if v, ok := u.Claims[name]; ok {
-				if claims == nil {
-					claims = map[string]any{}
-				}
 				claims[name] = v
 			}
 		}

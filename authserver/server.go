@@ -144,10 +144,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if s.observed() { // a copy of the request for every request otherwise
-		r = r.WithContext(withRemote(r))
-	}
-	h.ServeHTTP(w, r)
+	h.ServeHTTP(w, r.WithContext(withRemoteAddr(r)))
 }
 
 // String names the issuer.

@@ -9,7 +9,7 @@ import (
 
 // clientEndpoint makes an endpoint for authenticated clients: it reads the form, finds out who sends it, and writes what work returns;
 // nil as an empty answer.
-func (s *Server) clientEndpoint(work func(ctx context.Context, c *Client, p *params) (any, *oauthError)) http.HandlerFunc {
+func (s *Server) clientEndpoint(work func(ctx context.Context, c *Client, p params) (any, *oauthError)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, refusal := readForm(w, r)
 		if refusal != nil {
@@ -41,14 +41,14 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer any, refus
 
 // token is the token endpoint (RFC 6749 section 3.2), once the client is known. The order of the checks matters: nothing is written
 // before the one atomic step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
-func (s *Server) token(ctx context.Context, c *Client, p *params) (any, *oauthError) {
+func (s *Server) token(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	t, refusal := s.exchange(ctx, c, p)
 	return t, refusal
 }
 
-func (s *Server) exchange(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) exchange(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	name := p.get("grant_type")
-	var run func(*Server, context.Context, *Client, *params) (*Tokens, *oauthError)
+	var run func(*Server, context.Context, *Client, params) (*Tokens, *oauthError)
 	switch name {
 	case "":
 		return nil, invalidRequest("grant_type is missing")
@@ -87,7 +87,7 @@ func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, t, refusal)
 }
 
-func (s *Server) exchangeJSON(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) exchangeJSON(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	if name := p.get("grant_type"); name != "" && name != grantTypeRefresh {
 		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
 	}
@@ -95,7 +95,7 @@ func (s *Server) exchangeJSON(ctx context.Context, c *Client, p *params) (*Token
 }
 
 // publicClientOf returns the public client that a refresh token was issued to.
-func (s *Server) publicClientOf(ctx context.Context, p *params) (*Client, *oauthError) {
+func (s *Server) publicClientOf(ctx context.Context, p params) (*Client, *oauthError) {
 	switch name := p.get("grant_type"); {
 	case name == "":
 		return nil, invalidRequest("grant_type is missing")
@@ -140,7 +140,7 @@ func (s *Server) loadPresented(ctx context.Context, kind opaqueKind, token strin
 }
 
 // requestedScopes narrows a grant's scopes to what the request asks for and the client may still have.
-func requestedScopes(c *Client, granted []string, p *params) ([]string, *oauthError) {
+func requestedScopes(c *Client, granted []string, p params) ([]string, *oauthError) {
 	if p.get("scope") == "" {
 		return intersect(granted, c.Scopes), nil
 	}
@@ -156,25 +156,25 @@ func requestedScopes(c *Client, granted []string, p *params) ([]string, *oauthEr
 
 // requestedResources narrows a grant's resources to what the request asks for, and to those that one of the scopes still is for: an API
 // that looks at the audience alone would take a token that the client may not have any more.
-func (s *Server) requestedResources(g *Grant, scopes []string, p *params) ([]string, *oauthError) {
-	if len(p.resources) == 0 {
+func (s *Server) requestedResources(g *Grant, scopes []string, p params) ([]string, *oauthError) {
+	if len(p.resources()) == 0 {
 		left := slices.DeleteFunc(slices.Clone(g.Resources), func(res string) bool { return !overlap(scopes, s.cfg.Resources[res]) })
 		if len(left) == 0 && len(g.Resources) > 0 { // with none the token would be for all that the scopes are for
 			return nil, invalidTarget("no scope of the resource is granted")
 		}
 		return left, nil
 	}
-	if len(g.Resources) > 0 && !subset(p.resources, g.Resources) {
+	if len(g.Resources) > 0 && !subset(p.resources(), g.Resources) {
 		return nil, invalidTarget("the resource goes beyond what was granted")
 	}
-	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
+	if refusal := s.checkResources(p.resources(), scopes); refusal != nil {
 		return nil, refusal
 	}
-	return slices.Clone(p.resources), nil
+	return slices.Clone(p.resources()), nil
 }
 
 // clientCredentials is the client credentials grant (RFC 6749 section 4.4): no user, no refresh token, no row.
-func (s *Server) clientCredentials(ctx context.Context, c *Client, p *params) (*Tokens, *oauthError) {
+func (s *Server) clientCredentials(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	if c.public() {
 		return nil, badRequest("unauthorized_client", "a public client may not use this grant type")
 	}
@@ -186,10 +186,10 @@ func (s *Server) clientCredentials(ctx context.Context, c *Client, p *params) (*
 	if len(scopes) == 0 {
 		return nil, invalidScope("the client has no scope")
 	}
-	if refusal := s.checkResources(p.resources, scopes); refusal != nil {
+	if refusal := s.checkResources(p.resources(), scopes); refusal != nil {
 		return nil, refusal
 	}
-	t, _, refusal := s.sign(ctx, &issue{grantType: grantTypeCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources})
+	t, _, refusal := s.sign(ctx, &issue{grantType: grantTypeCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources()})
 	if refusal != nil {
 		return nil, refusal
 	}

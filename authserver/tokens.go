@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"time"
 )
 
@@ -35,20 +36,8 @@ type Tokens struct {
 
 // MarshalJSON writes the members at the top level, numbers as numbers.
 func (t Tokens) MarshalJSON() ([]byte, error) {
-	if len(t.Extra) == 0 {
-		o := newObject(160 + len(t.AccessToken) + len(t.IDToken) + len(t.RefreshToken) + len(t.Scope)) // and its names
-		o.string("access_token", t.AccessToken)
-		o.number("expires_in", int64(t.ExpiresIn/time.Second))
-		o.optional("id_token", t.IDToken)
-		o.optional("refresh_token", t.RefreshToken)
-		o.optional("scope", t.Scope)
-		o.string("token_type", t.TokenType)
-		return o.end()
-	}
-	m := make(map[string]any, 6+len(t.Extra))
-	for k, v := range t.Extra {
-		m[k] = v
-	}
+	m := map[string]any{}
+	maps.Copy(m, t.Extra)
 	m["access_token"], m["token_type"], m["expires_in"] = t.AccessToken, t.TokenType, int64(t.ExpiresIn/time.Second)
 	for k, v := range map[string]string{"refresh_token": t.RefreshToken, "id_token": t.IDToken, "scope": t.Scope} {
 		if v != "" {

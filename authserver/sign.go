@@ -63,23 +63,35 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	until = time.Unix(now.Unix(), 0).UTC().Add(life)
 	scope := strings.Join(tokenScopes, " ")
 	t = &Tokens{TokenType: "Bearer", ExpiresIn: life.Truncate(time.Second), Scope: scope, Extra: more.Response}
-	claims, err := s.accessClaims(in, audience, scope, accessTokenID(in.grant, in.generation, rand.Text()), now, until, more.AccessClaims)
-	if err == nil {
-		t.AccessToken, err = s.keys.Sign(ctx, "at+jwt", claims)
+	common := s.commonClaims(in, now, until)
+	access := accessClaims{Audience: audience, commonClaims: common, ClientID: in.client.ID, ID: accessTokenID(in.grant, in.generation, rand.Text()),
+		Scope: scope}
+	if len(audience) == 1 {
+		access.Audience = audience[0]
 	}
-	if err != nil {
-		return nil, until, unavailable(fmt.Errorf("authserver: signing: %w", err))
+	if t.AccessToken, refusal = s.signClaims(ctx, "at+jwt", access, more.AccessClaims); refusal != nil {
+		return nil, until, refusal
 	}
 	if in.user == nil || !slices.Contains(in.grant.Scopes, scopeOpenID) {
 		return t, until, nil
 	}
-	if claims, err = s.idClaims(in, now, until, more.IDClaims); err == nil {
-		t.IDToken, err = s.keys.Sign(ctx, "JWT", claims)
-	}
-	if err != nil {
-		return nil, until, unavailable(fmt.Errorf("authserver: signing: %w", err))
+	t.IDToken, refusal = s.signClaims(ctx, "JWT", idClaims{Audience: in.client.ID, commonClaims: common, Nonce: in.nonce}, more.IDClaims)
+	if refusal != nil {
+		return nil, until, refusal
 	}
 	return t, until, nil
+}
+
+func (s *Server) signClaims(ctx context.Context, typ string, claims any, more map[string]any) (string, *oauthError) {
+	payload, err := withMembers(claims, more)
+	if err != nil {
+		return "", unavailable(fmt.Errorf("authserver: signing: %w", err))
+	}
+	token, err := s.keys.Sign(ctx, typ, payload)
+	if err != nil {
+		return "", unavailable(fmt.Errorf("authserver: signing: %w", err))
+	}
+	return token, nil
 }
 
 // customClaims are the user's, and those that BeforeIssue adds.

@@ -1,5 +1,0 @@
-//go:build !race
-
-package authserver_test
-
-const raceDetector = false
