@@ -169,7 +169,7 @@ func (c *caller) callLane(ctx context.Context, s *session, lane int) {
 	}
 	fresh, err := s.transport.Refresh(ctx)
 	switch {
-	case errors.Is(err, authclient.ErrSessionEnded):
+	case errors.Is(err, authclient.ErrLoginRequired):
 		if s.end() {
 			c.timeline.note("The authorization server has ended the session: the user has to sign in again.")
 		}

@@ -16,7 +16,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	base := roundTripper(func(*http.Request) (*http.Response, error) { resp := *empty; return &resp, nil })
 	cfg := authclient.NewConfig(oauthConfig(), apiURL)
 	cfg.Base = base
-	rt, err := authclient.New(cfg, newWorld().signIn())
+	rt, err := authclient.New(cfg, newWorld().login())
 	require.NoError(b, err)
 
 	for _, row := range []struct {

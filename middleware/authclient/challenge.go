@@ -5,16 +5,44 @@ import (
 	"strings"
 )
 
-// challenge is one of a WWW-Authenticate header (RFC 9110, section 11.6.1).
+// rejectsToken reports whether the header of a 401 says that the access token was rejected.
+//
+// RFC 6750, Section 3.1 lets a client request a new access token and retry for one error alone: invalid_token. The
+// others would come again with any token: insufficient_scope (403), invalid_request, challenges for other
+// credentials, and use_dpop_nonce, which is for whoever makes the proofs.
+func rejectsToken(h http.Header) bool {
+	for _, c := range parseChallenges(h) {
+		if c.forToken() && c.params["error"] == "invalid_token" {
+			return true
+		}
+	}
+	return false
+}
+
+// maybeRejectsToken reports whether the header of a 401 gives no reason: it has no challenge at all, or one for an
+// access token without an error.
+func maybeRejectsToken(h http.Header) bool {
+	for _, c := range parseChallenges(h) {
+		if _, found := c.params["error"]; c.forToken() && !found {
+			return true
+		}
+	}
+	return len(h.Values("Www-Authenticate")) == 0
+}
+
+// challenge is one challenge of a WWW-Authenticate header (RFC 9110, Section 11.6.1).
 type challenge struct {
 	scheme string            // lower case
 	params map[string]string // names in lower case; nil after a token68
 }
 
+// forToken reports whether the challenge asks for an access token.
+func (c challenge) forToken() bool { return c.scheme == "bearer" || c.scheme == "dpop" }
+
 // parseChallenges returns the challenges of all WWW-Authenticate lines of h, in order.
 //
-// What can't be parsed is skipped up to the next comma: what stood before it counts, a parameter after it belongs to no
-// challenge. A parameter that is there twice has no value, since nobody can say which is meant.
+// It skips what it cannot parse up to the next comma. What came before counts; a parameter after it belongs to no
+// challenge. A duplicate parameter has the value "", because nobody can say which one is meant.
 func parseChallenges(h http.Header) []challenge {
 	var all []challenge
 	for _, line := range h.Values("Www-Authenticate") {
@@ -27,24 +55,24 @@ func parseChallenges(h http.Header) []challenge {
 type challengeParser struct {
 	rest string
 	all  []challenge
-	open bool // a parameter may follow for the last of all
+	open bool // the next parameter belongs to the last challenge in all
 }
 
 func (p *challengeParser) parse() []challenge {
 	for {
-		p.skip(" \t,") // empty list elements are allowed (RFC 9110, section 5.6.1)
+		p.skip(" \t,") // empty list elements are allowed (RFC 9110, Section 5.6.1)
 		if p.rest == "" {
 			return p.all
 		}
 		if !p.element() {
 			p.open = false
-			p.resync()
+			p.skipElement()
 		}
 	}
 }
 
-// element parses one element of the comma-separated list: a parameter of the challenge before, or a new challenge with its
-// first parameter, its token68 or neither. It reports whether it ended at a comma or at the end.
+// element parses one element of the comma-separated list: a parameter of the challenge before, or a new challenge with
+// its first parameter, its token68 or neither. It reports whether it stopped at a comma or at the end.
 func (p *challengeParser) element() bool {
 	name := p.token()
 	if name == "" {
@@ -52,7 +80,7 @@ func (p *challengeParser) element() bool {
 	}
 	after := p.skip(" \t")
 	if strings.HasPrefix(p.rest, "=") {
-		// A comma stood before: token68 comes right after a scheme only.
+		// This follows a comma, so it is a parameter: a token68 directly follows a scheme.
 		return p.param(name)
 	}
 	p.all = append(p.all, challenge{scheme: strings.ToLower(name)})
@@ -77,7 +105,7 @@ func (p *challengeParser) element() bool {
 	return p.param(name)
 }
 
-// param parses what follows a parameter's name and gives it to the open challenge, if there is one.
+// param parses what follows a parameter's name, and adds it to the open challenge if there is one.
 func (p *challengeParser) param(name string) bool {
 	if !strings.HasPrefix(p.rest, "=") {
 		return false
@@ -99,7 +127,7 @@ func (p *challengeParser) param(name string) bool {
 			last.params = make(map[string]string)
 		}
 		name = strings.ToLower(name)
-		if _, twice := last.params[name]; twice {
+		if _, duplicate := last.params[name]; duplicate {
 			value = ""
 		}
 		last.params[name] = value
@@ -108,7 +136,7 @@ func (p *challengeParser) param(name string) bool {
 	return p.atEnd()
 }
 
-// quoted takes a quoted-string (RFC 9110, section 5.6.4).
+// quoted parses a quoted-string (RFC 9110, Section 5.6.4).
 func (p *challengeParser) quoted() (string, bool) {
 	var b strings.Builder
 	for i := 1; i < len(p.rest); i++ {
@@ -128,8 +156,8 @@ func (p *challengeParser) quoted() (string, bool) {
 	return "", false
 }
 
-// resync goes to the next comma that stands in no quoted string.
-func (p *challengeParser) resync() {
+// skipElement skips to the next comma outside a quoted string.
+func (p *challengeParser) skipElement() {
 	quoted := false
 	for i := 0; i < len(p.rest); i++ {
 		switch c := p.rest[i]; {
@@ -155,6 +183,7 @@ func (p *challengeParser) token() string {
 	return t
 }
 
+// skip skips chars and returns how many there were.
 func (p *challengeParser) skip(chars string) int {
 	before := len(p.rest)
 	p.rest = strings.TrimLeft(p.rest, chars)
@@ -163,8 +192,8 @@ func (p *challengeParser) skip(chars string) int {
 
 func (p *challengeParser) atEnd() bool { return p.rest == "" || p.rest[0] == ',' }
 
-// token68Length returns the length of the token68 (RFC 9110, section 11.2) that s begins with, 0 if what it begins with
-// is none or is a parameter.
+// token68Length returns the length of the token68 at the start of s (RFC 9110, Section 11.2), or 0 if s starts with
+// something else, such as a parameter.
 func token68Length(s string) int {
 	n := 0
 	for n < len(s) && (isAlphaNumeric(s[n]) || strings.IndexByte("-._~+/", s[n]) >= 0) {

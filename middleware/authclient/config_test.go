@@ -15,70 +15,76 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-func TestNewRefusesBadConfiguration(t *testing.T) {
+func TestNewRejectsBadConfig(t *testing.T) {
 	token := &oauth2.Token{AccessToken: "at", RefreshToken: "rt"}
 	type config = authclient.Config
 	for _, row := range []struct {
 		name  string
 		mod   func(*config)
 		token *oauth2.Token
-		says  string
+		want  string // part of the error
 	}{
-		{"no client", func(c *config) { c.OAuth2 = nil }, token, "OAuth2 is required"},
-		{"no client id", func(c *config) { c.OAuth2.ClientID = "" }, token, "ClientID is required"},
-		{"auth style to be found out", func(c *config) { c.OAuth2.Endpoint.AuthStyle = oauth2.AuthStyleAutoDetect }, token,
+		{"no client", func(c *config) { c.OAuth2 = nil }, token, "OAuth2 is nil"},
+		{"no client id", func(c *config) { c.OAuth2.ClientID = "" }, token, "ClientID is empty"},
+		{"auth style auto-detect", func(c *config) { c.OAuth2.Endpoint.AuthStyle = oauth2.AuthStyleAutoDetect }, token,
 			"set oauth2.AuthStyleInHeader (client_secret_basic) or oauth2.AuthStyleInParams"},
-		{"auth style unknown", func(c *config) { c.OAuth2.Endpoint.AuthStyle = 7 }, token, "AuthStyle 7 is unknown"},
-		{"no secret for the header", func(c *config) { c.OAuth2.ClientSecret = "" }, token, "needs oauth2.AuthStyleInParams"},
-		{"no token endpoint", func(c *config) { c.OAuth2.Endpoint.TokenURL = "" }, token, "TokenURL is required"},
-		{"token endpoint over http", func(c *config) { c.OAuth2.Endpoint.TokenURL = "http://issuer.example/token" }, token, "is not https"},
-		{"token endpoint with a user", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://u:p@issuer.example/token" }, token, `"https://issuer.example/token" is not`},
-		{"token endpoint with a fragment", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://issuer.example/token#x" }, token, "is not an http or https URL"},
-		{"token endpoint without a host", func(c *config) { c.OAuth2.Endpoint.TokenURL = "/token" }, token, "is not an http or https URL"},
-		{"no origin", func(c *config) { c.Origins = nil }, token, "Origins is required"},
-		{"origin over http", func(c *config) { c.Origins = []string{"http://api.example"} }, token, "is not https"},
-		{"origin that is a host", func(c *config) { c.Origins = []string{"api.example"} }, token, "is not an http or https URL"},
-		{"origin of another scheme", func(c *config) { c.Origins = []string{"ftp://api.example"} }, token, "is not an http or https URL"},
-		{"origin with a user", func(c *config) { c.Origins = []string{"https://api.example@evil.example"} }, token, "is not an http or https URL"},
-		{"origin with a query", func(c *config) { c.Origins = []string{"https://api.example?x"} }, token, "is not an http or https URL"},
-		{"origin that is a pattern", func(c *config) { c.Origins = []string{"https://*"}; c.Origins[0] = "*" }, token, "is not an http or https URL"},
-		{"negative body", func(c *config) { c.MaxReplayBody = -1 }, token, "MaxReplayBody is negative"},
+		{"unknown auth style", func(c *config) { c.OAuth2.Endpoint.AuthStyle = 7 }, token, "AuthStyle: 7 is unknown"},
+		{"auth style in header without a secret", func(c *config) { c.OAuth2.ClientSecret = "" }, token, "needs oauth2.AuthStyleInParams"},
+		{"no token endpoint", func(c *config) { c.OAuth2.Endpoint.TokenURL = "" }, token, "TokenURL is empty"},
+		{"token endpoint over http", func(c *config) { c.OAuth2.Endpoint.TokenURL = "http://issuer.example/token" }, token,
+			`TokenURL: "http://issuer.example/token": http on a host that is not loopback: use https`},
+		{"token endpoint with a user", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://u:p@issuer.example/token" }, token,
+			`TokenURL: "https://issuer.example/token": the URL has a user or a password`},
+		{"token endpoint with a fragment", func(c *config) { c.OAuth2.Endpoint.TokenURL = "https://issuer.example/token#x" }, token,
+			"TokenURL: \"https://issuer.example/token\": the URL has a fragment"},
+		{"token endpoint without a host", func(c *config) { c.OAuth2.Endpoint.TokenURL = "/token" }, token, "TokenURL: \"/token\": not an absolute URL"},
+		{"no origin", func(c *config) { c.Origins = nil }, token, "Origins is empty"},
+		{"origin over http", func(c *config) { c.Origins = []string{"http://api.example"} }, token,
+			`Origins: "http://api.example": http on a host that is not loopback: use https`},
+		{"origin that is a host", func(c *config) { c.Origins = []string{"api.example"} }, token, `Origins: "api.example": not an absolute URL`},
+		{"origin of another scheme", func(c *config) { c.Origins = []string{"ftp://api.example"} }, token, `Origins: "ftp://api.example": the scheme is "ftp"`},
+		{"origin with a user", func(c *config) { c.Origins = []string{"https://api.example@evil.example"} }, token,
+			`Origins: "https://evil.example": the URL has a user`},
+		{"origin with a query", func(c *config) { c.Origins = []string{"https://api.example?x"} }, token,
+			`Origins: "https://api.example": the URL has a query`},
+		{"origin that is a pattern", func(c *config) { c.Origins = []string{"*"} }, token, `Origins: "*": not an absolute URL`},
+		{"negative body", func(c *config) { c.MaxRetryBody = -1 }, token, "MaxRetryBody is negative"},
 		{"negative margin", func(c *config) { c.Margin = -1 }, token, "Margin is negative"},
-		{"no timeout", func(c *config) { c.Timeout = 0 }, token, "Timeout must be positive"},
-		{"no clock", func(c *config) { c.Now = nil }, token, "Now is required"},
-		{"file without a name", func(c *config) { c.Store = authclient.NewFileStore("") }, token, "the file has no name"},
-		{"no token and no store", func(*config) {}, nil, "a token or a Store"},
-		{"empty token", func(*config) {}, &oauth2.Token{RefreshToken: "rt"}, "no access token"},
-		{"token with a line break", func(*config) {}, &oauth2.Token{AccessToken: "a\r\nX: y"}, "no header can carry"},
-		{"token of another type", func(*config) {}, &oauth2.Token{AccessToken: "at", TokenType: "mac"}, `"mac" is neither Bearer nor DPoP`},
+		{"no timeout", func(c *config) { c.Timeout = 0 }, token, "Timeout is 0s, not positive"},
+		{"no clock", func(c *config) { c.Now = nil }, token, "Now is nil"},
+		{"file store with an empty path", func(c *config) { c.Store = authclient.NewFileStore("") }, token, "the FileStore has an empty path"},
+		{"no token and no store", func(*config) {}, nil, "there is no token"},
+		{"empty token", func(*config) {}, &oauth2.Token{RefreshToken: "rt"}, "there is no access token"},
+		{"token with a line break", func(*config) {}, &oauth2.Token{AccessToken: "a\r\nX: y"}, "that a header cannot carry"},
+		{"token of an unknown type", func(*config) {}, &oauth2.Token{AccessToken: "at", TokenType: "mac"}, `"mac" is neither Bearer nor DPoP`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := authclient.NewConfig(oauthConfig(), apiURL)
 			row.mod(cfg)
 			_, err := authclient.New(cfg, row.token)
-			assert.ErrorContains(t, err, row.says)
+			assert.ErrorContains(t, err, row.want)
 		})
 	}
 }
 
-func TestNewNamesAllProblemsAtOnce(t *testing.T) {
+func TestNewReportsAllProblemsAtOnce(t *testing.T) {
 	cfg := authclient.NewConfig(&oauth2.Config{}, "nonsense")
 	cfg.Timeout = -time.Second
 	_, err := authclient.New(cfg, nil)
 	require.Error(t, err)
-	for _, part := range []string{"ClientID", "AuthStyle", "TokenURL", "nonsense", "Timeout", "a token or a Store"} {
+	for _, part := range []string{"ClientID", "AuthStyle", "TokenURL", "nonsense", "Timeout", "there is no token"} {
 		assert.ErrorContains(t, err, part)
 	}
 }
 
-func TestNewRefusesConfigNotMadeByNewConfig(t *testing.T) {
+func TestNewRejectsConfigNotMadeByNewConfig(t *testing.T) {
 	for _, cfg := range []*authclient.Config{nil, {}, {OAuth2: oauthConfig(), Origins: []string{apiURL}}} {
 		_, err := authclient.New(cfg, &oauth2.Token{AccessToken: "at"})
 		assert.ErrorContains(t, err, "NewConfig")
 	}
 }
 
-func TestNewAccepts(t *testing.T) {
+func TestNewAcceptsConfig(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		tokenURL string
@@ -87,10 +93,10 @@ func TestNewAccepts(t *testing.T) {
 	}{
 		{"https", tokenURL, apiURL, nil},
 		{"a base URL with a path", tokenURL, apiURL + "/v1/", nil},
-		{"http on loopback, by name", "http://localhost:5000/token", "http://localhost:5001", nil},
-		{"http on loopback, IPv4", "http://127.0.0.1:5000/token", "http://127.0.0.2:5001", nil},
-		{"http on loopback, IPv6", "http://[::1]:5000/token", "http://[::1]", nil},
-		{"http elsewhere, said aloud", "http://issuer/token", "http://api", func(c *authclient.Config) { c.AllowInsecureHTTP = true }},
+		{"http on localhost", "http://localhost:5000/token", "http://localhost:5001", nil},
+		{"http on loopback IPv4", "http://127.0.0.1:5000/token", "http://127.0.0.2:5001", nil},
+		{"http on loopback IPv6", "http://[::1]:5000/token", "http://[::1]", nil},
+		{"http elsewhere with AllowInsecureHTTP", "http://issuer/token", "http://api", func(c *authclient.Config) { c.AllowInsecureHTTP = true }},
 		{"a public client", tokenURL, apiURL, func(c *authclient.Config) {
 			c.OAuth2.ClientSecret = ""
 			c.OAuth2.Endpoint.AuthStyle = oauth2.AuthStyleInParams
@@ -113,7 +119,7 @@ func TestNewAccepts(t *testing.T) {
 func TestConfigIsCopied(t *testing.T) {
 	w := newWorld()
 	cfg := w.config()
-	rt, err := authclient.New(cfg, w.signIn())
+	rt, err := authclient.New(cfg, w.login())
 	require.NoError(t, err)
 	cfg.Base, cfg.TokenTransport, cfg.OAuth2.ClientSecret, cfg.Origins[0] = nil, nil, "", "https://evil.example"
 	assert.Equal(t, 200, get(t, rt))
@@ -121,13 +127,13 @@ func TestConfigIsCopied(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
+func TestPrintingShowsNoSecret(t *testing.T) {
 	w := newWorld()
 	cfg := w.config()
 	cfg.Store = authclient.NewMemoryStore()
-	rt, err := authclient.New(cfg, w.signIn())
+	rt, err := authclient.New(cfg, w.login())
 	require.NoError(t, err)
-	require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+	require.NoError(t, rt.SetToken(t.Context(), w.login()))
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		for _, v := range []any{rt, cfg.Store} {
 			printed := fmt.Sprintf(format, v)
@@ -138,7 +144,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-// What a server echoes of our secrets is not in the error, however it was spelt in the request.
+// An error does not repeat a text in which the server echoes one of our secrets, in any encoding.
 func TestErrorsShowNoSecret(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -156,17 +162,17 @@ func TestErrorsShowNoSecret(t *testing.T) {
 			return url.PathEscape(form.Get("client_secret"))
 		}},
 		{"the Authorization header", oauth2.AuthStyleInHeader, func(r *http.Request, _ url.Values) string { return r.Header.Get("Authorization") }},
-		{"what is in the Authorization header", oauth2.AuthStyleInHeader, func(r *http.Request, _ url.Values) string {
+		{"the decoded Authorization header", oauth2.AuthStyleInHeader, func(r *http.Request, _ url.Values) string {
 			id, secret, _ := r.BasicAuth()
 			return id + ":" + secret
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld()
-			token := w.signIn()
-			token.RefreshToken = "1//rt+one=" // as some servers make them
+			token := w.login()
+			token.RefreshToken = "1//rt+one=" // like those of some servers
 			w.refresh = func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
-				body, err := json.Marshal(map[string]string{"error": "invalid_grant", "error_description": "not good: " + row.echo(r, form)})
+				body, err := json.Marshal(map[string]string{"error": "invalid_grant", "error_description": "invalid: " + row.echo(r, form)})
 				return response(400, string(body)), err
 			}
 			cfg := w.config()
@@ -174,12 +180,12 @@ func TestErrorsShowNoSecret(t *testing.T) {
 			rt, err := authclient.New(cfg, token)
 			require.NoError(t, err)
 			_, err = rt.Refresh(t.Context())
-			require.ErrorIs(t, err, authclient.ErrSessionEnded)
-			var said *oauth2.RetrieveError
-			require.ErrorAs(t, err, &said)
-			assert.NotContains(t, err.Error(), "not good")
-			assert.Empty(t, said.ErrorDescription)
-			assert.Empty(t, said.Body)
+			require.ErrorIs(t, err, authclient.ErrLoginRequired)
+			var answer *oauth2.RetrieveError
+			require.ErrorAs(t, err, &answer)
+			assert.NotContains(t, err.Error(), "invalid: ")
+			assert.Empty(t, answer.ErrorDescription)
+			assert.Empty(t, answer.Body)
 		})
 	}
 }

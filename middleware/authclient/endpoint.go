@@ -8,24 +8,27 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/internal/fetch"
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 const (
-	maxAnswer = 1 << 20 // bytes of a token response that are read
+	maxAnswer = 1 << 20 // the largest token response, in bytes
+	maxQuoted = 200     // the longest foreign text that an error repeats, in bytes
 
-	// The two tries of one refresh must both come within the server's grace for a lost answer (10 s at the strictest
-	// known), or the second looks like the use of a stolen token and ends the session.
-	firstTry     = 5 * time.Second
+	// Both attempts of one refresh must arrive within the server's grace period for a lost answer (10 s at the
+	// strictest known server). Otherwise the second looks like the use of a stolen token, and ends the grant.
+	firstAttempt = 5 * time.Second
 	maxRetryWait = 2 * time.Second
 	minRetryWait = 250 * time.Millisecond
 )
 
-// tokenEndpoint makes the refresh request (RFC 6749, section 6).
+// tokenEndpoint makes the refresh request (RFC 6749, Section 6).
 type tokenEndpoint struct {
 	url        *url.URL
 	id, secret string
@@ -36,35 +39,35 @@ type tokenEndpoint struct {
 	now        func() time.Time
 }
 
-// failure is a refresh that brought no token.
-type failure struct {
-	cause   error
-	again   bool          // the same request may be made again: no answer, 5xx or 429
-	refused bool          // 4xx: the client or the request is wrong, which time alone does not mend
-	after   time.Duration // Retry-After; 0: not said
+// requestError is a refresh request that has failed.
+type requestError struct {
+	cause      error
+	retryable  bool          // the same request may be made again: no answer, 5xx or 429
+	rejected   bool          // 4xx: the client or the request is wrong, so an early retry does not help
+	retryAfter time.Duration // 0: not set
 }
 
-func (f *failure) Error() string {
-	var said *oauth2.RetrieveError
-	if errors.As(f.cause, &said) && said.ErrorCode == "" {
-		return "token endpoint: " + said.Response.Status // its own text has a second line, for a body we don't keep
+func (e *requestError) Error() string {
+	var answer *oauth2.RetrieveError
+	if errors.As(e.cause, &answer) && answer.ErrorCode == "" {
+		return "token endpoint: " + answer.Response.Status // its own text has a second line for the body, which we do not keep
 	}
-	return f.cause.Error()
+	return e.cause.Error()
 }
-func (f *failure) Unwrap() error { return f.cause }
+func (e *requestError) Unwrap() error { return e.cause }
 
-// refresh returns the successor of prev. It makes at most two tries, the second with the same refresh token.
+// refresh returns the successor of prev. It makes at most two attempts with the same refresh token.
 func (e *tokenEndpoint) refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token, error) {
-	next, err := e.attempt(ctx, prev, min(firstTry, e.timeout/2))
-	var f *failure
-	if !errors.As(err, &f) || !f.again || f.after > maxRetryWait || ctx.Err() != nil {
+	next, err := e.attempt(ctx, prev, min(firstAttempt, e.timeout/2))
+	var failed *requestError
+	if !errors.As(err, &failed) || !failed.retryable || failed.retryAfter > maxRetryWait || ctx.Err() != nil {
 		return next, err
 	}
-	wait := time.NewTimer(max(f.after, minRetryWait) + jitter(minRetryWait))
+	wait := time.NewTimer(max(failed.retryAfter, minRetryWait) + jitter(minRetryWait))
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-		return e.attempt(ctx, prev, e.timeout) // ctx has the rest of the timeout
+		return e.attempt(ctx, prev, e.timeout) // ctx bounds it to the rest of the timeout
 	case <-ctx.Done():
 		return nil, err
 	}
@@ -78,34 +81,34 @@ func (e *tokenEndpoint) attempt(ctx context.Context, prev *oauth2.Token, timeout
 	if err != nil {
 		return nil, err
 	}
-	sent := e.now() // the lifetime counts from here, since the server may have counted from any later moment
-	// A RoundTripper and no http.Client: that would follow redirects, with the refresh token.
+	sent := e.now() // the lifetime counts from here, because the server may have started to count at any later moment
+	// Not an http.Client, which would follow redirects with the refresh token.
 	resp, err := e.transport.RoundTrip(req)
 	if err != nil {
-		return nil, &failure{cause: fmt.Errorf("token endpoint: %w", err), again: true}
+		return nil, &requestError{cause: fmt.Errorf("token endpoint: %w", err), retryable: true}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, &failure{cause: fmt.Errorf("token endpoint: reading the answer: %w", err), again: true}
+		return nil, &requestError{cause: fmt.Errorf("token endpoint: read the answer: %w", err), retryable: true}
 	}
 	if len(body) > maxAnswer {
-		return nil, &failure{cause: fmt.Errorf("token endpoint: answer is larger than %d bytes", maxAnswer)}
+		return nil, &requestError{cause: fmt.Errorf("token endpoint: the answer is larger than %d bytes", maxAnswer)}
 	}
-	members, jsonErr := decodeAnswer(body)
+	members, jsonErr := decodeTokenResponse(body)
 	if code, _ := members["error"].(string); code != "" || resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, e.refusal(resp, members, prev)
+		return nil, e.errorFrom(resp, members, prev)
 	}
 	if jsonErr != nil {
-		return nil, &failure{cause: jsonErr}
+		return nil, &requestError{cause: jsonErr}
 	}
 	next, err := tokenFrom(members, prev, sent)
 	if err != nil {
-		var over *endedError
+		var over *grantEndedError
 		if errors.As(err, &over) {
 			return nil, err
 		}
-		return nil, &failure{cause: err}
+		return nil, &requestError{cause: err}
 	}
 	return next, nil
 }
@@ -133,21 +136,21 @@ func (e *tokenEndpoint) newRequest(ctx context.Context, prev *oauth2.Token) (*ht
 	return req, nil
 }
 
-// basic is the client's credentials for HTTP Basic. RFC 6749, section 2.3.1: both are form-urlencoded first, so a space becomes
-// "+" and a colon can't split them.
+// basic returns the client's credentials for HTTP Basic. RFC 6749, Section 2.3.1: both are form-urlencoded first, so a
+// space becomes "+" and a colon cannot split them.
 func (e *tokenEndpoint) basic() string {
 	return base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(e.id) + ":" + url.QueryEscape(e.secret)))
 }
 
-// quotes reports whether a foreign text has one of our secrets in it, in any spelling that it has in a request or that a
-// server may have made of that.
-func (e *tokenEndpoint) quotes(text string, prev *oauth2.Token) bool {
+// containsSecret reports whether a foreign text contains one of our secrets: as it is, as it is spelled in the
+// request, or as a server may have re-encoded it.
+func (e *tokenEndpoint) containsSecret(text string, prev *oauth2.Token) bool {
 	if e.secret != "" && strings.Contains(text, e.basic()) {
 		return true
 	}
 	for _, secret := range []string{prev.RefreshToken, prev.AccessToken, e.secret} {
-		for _, spelt := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			if spelt != "" && strings.Contains(text, spelt) {
+		for _, spelling := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			if spelling != "" && strings.Contains(text, spelling) {
 				return true
 			}
 		}
@@ -155,15 +158,15 @@ func (e *tokenEndpoint) quotes(text string, prev *oauth2.Token) bool {
 	return false
 }
 
-// refusal is the error for an answer that is none of a token. Its text shows what the server said, without what it may
-// have quoted of our secrets; the answer's body is not kept.
-func (e *tokenEndpoint) refusal(resp *http.Response, members map[string]any, prev *oauth2.Token) error {
+// errorFrom returns the error for an answer without a token. Its text repeats the server's texts, except those that
+// contain a secret of ours. It does not keep the body.
+func (e *tokenEndpoint) errorFrom(resp *http.Response, members map[string]any, prev *oauth2.Token) error {
 	foreign := func(name string) string {
 		s, _ := members[name].(string)
-		if e.quotes(s, prev) {
+		if e.containsSecret(s, prev) {
 			return ""
 		}
-		return cut(s)
+		return weburl.Clip(s, maxQuoted)
 	}
 	cause := &oauth2.RetrieveError{
 		Response:         &http.Response{Status: resp.Status, StatusCode: resp.StatusCode, Header: make(http.Header)},
@@ -172,50 +175,36 @@ func (e *tokenEndpoint) refusal(resp *http.Response, members map[string]any, pre
 		ErrorURI:         foreign("error_uri"),
 	}
 	busy := resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests
-	return &failure{
-		cause:   cause,
-		again:   busy,
-		refused: !busy && resp.StatusCode >= 400,
-		after:   retryAfter(resp.Header, e.now()),
+	return &requestError{
+		cause:      cause,
+		retryable:  busy,
+		rejected:   !busy && resp.StatusCode >= 400,
+		retryAfter: retryAfter(resp.Header, e.now()),
 	}
 }
 
-// isInvalidGrant reports whether err is the server's word that the refresh token is no longer good (RFC 6749, section 5.2).
+// isInvalidGrant reports whether the server has answered that the refresh token is no longer valid (RFC 6749, Section
+// 5.2).
 func isInvalidGrant(err error) bool {
-	var f *failure
-	var said *oauth2.RetrieveError
-	return errors.As(err, &f) && !f.again && errors.As(f.cause, &said) && said.ErrorCode == "invalid_grant"
+	var failed *requestError
+	var answer *oauth2.RetrieveError
+	return errors.As(err, &failed) && !failed.retryable && errors.As(failed.cause, &answer) && answer.ErrorCode == "invalid_grant"
 }
 
-// pause is how long no refresh is made after the failures-th failure in a row, which was err.
-func pause(failures int, err error) time.Duration {
+// refreshPause returns how long to wait after that many failures in a row, of which err is the last.
+func refreshPause(failures int, err error) time.Duration {
 	p := min(time.Second<<min(failures-1, 6), time.Minute)
-	var f *failure
-	if errors.As(err, &f) {
-		if f.refused {
+	var failed *requestError
+	if errors.As(err, &failed) {
+		if failed.rejected {
 			p = time.Minute
 		}
-		p = max(p, f.after)
+		p = max(p, failed.retryAfter)
 	}
 	return p
 }
 
-// retryAfter reads Retry-After (RFC 9110, section 10.2.3), 0 if it says nothing. A date is taken against the answer's own
-// Date, not against our clock; more than an hour is taken for an hour.
+// retryAfter returns how long the answer asks to wait, at most an hour, or 0 if it does not say.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if value == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, time.Hour)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(max(0, at.Sub(now)), time.Hour)
+	return min(fetch.RetryAfter(h, now), time.Hour)
 }

@@ -144,7 +144,8 @@ func TestWhatTheAnswerDoesNotMentionStays(t *testing.T) {
 	assert.Equal(t, renewed, got.Extra("id_token"))
 }
 
-// FuzzTokenAnswer: no answer makes it panic, or makes a token that a request can't carry, or an expiry before the request.
+// FuzzTokenAnswer: no answer makes it panic, or makes a token that a request can't carry, or an expiry before the
+// request.
 func FuzzTokenAnswer(f *testing.F) {
 	for _, row := range answerRows {
 		f.Add([]byte(row.answer))

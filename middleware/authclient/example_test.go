@@ -16,12 +16,12 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// An API whose access tokens are good for one call, and its authorization server.
+// exampleServer returns an API that accepts each access token once, and its authorization server.
 func exampleServer() *httptest.Server {
 	mux := http.NewServeMux()
-	good := ""
+	valid := ""
 	mux.HandleFunc("GET /identity", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+good {
+		if r.Header.Get("Authorization") != "Bearer "+valid {
 			fmt.Println("GET /identity: 401 invalid_token")
 			w.Header().Set("WWW-Authenticate", `Bearer realm="api1", error="invalid_token"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -32,7 +32,7 @@ func exampleServer() *httptest.Server {
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println("POST /token:", r.PostFormValue("grant_type"))
-		good = "another-access-token"
+		valid = "another-access-token"
 		_, _ = io.WriteString(w, `{"access_token":"another-access-token","token_type":"Bearer","expires_in":300,"refresh_token":"another-refresh-token"}`)
 	})
 	return httptest.NewServer(mux)
@@ -46,11 +46,11 @@ func Example() {
 		ClientSecret: "mvc secret",
 		Endpoint:     oauth2.Endpoint{TokenURL: server.URL + "/token", AuthStyle: oauth2.AuthStyleInHeader},
 	}
-	// From oauthConfig.Exchange, after the user has signed in.
+	// From oauthConfig.Exchange, after the user has logged in.
 	token := &oauth2.Token{AccessToken: "an-access-token", RefreshToken: "a-refresh-token", Expiry: time.Now().Add(time.Hour)}
 
 	cfg := authclient.NewConfig(oauthConfig, server.URL)
-	cfg.OnSessionEnded = func(err error) { fmt.Println("sign in again:", err) }
+	cfg.OnLoginRequired = func(err error) { fmt.Println("log in again:", err) }
 	transport, err := authclient.New(cfg, token)
 	if err != nil {
 		fmt.Println(err)
@@ -79,13 +79,13 @@ func ExampleNewConfig() {
 	_, err := authclient.New(cfg, nil)
 	fmt.Println(err)
 	// Output:
-	// authclient: OAuth2.Endpoint.AuthStyle is required: set oauth2.AuthStyleInHeader (client_secret_basic) or oauth2.AuthStyleInParams (client_secret_post, or no secret); it is not found out by trying
-	// authclient: OAuth2.Endpoint.TokenURL is required
-	// authclient: Origins: "http://api.example" is not https: anybody on the way can read the token; set AllowInsecureHTTP if that is meant
-	// authclient: a token or a Store that has one is required
+	// authclient: OAuth2.Endpoint.AuthStyle: it is not detected: set oauth2.AuthStyleInHeader (client_secret_basic) or oauth2.AuthStyleInParams (client_secret_post, or no secret)
+	// authclient: OAuth2.Endpoint.TokenURL is empty
+	// authclient: Origins: "http://api.example": http on a host that is not loopback: use https, or set AllowInsecureHTTP
+	// authclient: there is no token: pass one to New, or set a Store that has one
 }
 
-// A web application has one Config, and a Transport for each signed-in user. What Save is given belongs in the user's
+// A web application has one Config, and a Transport for each logged-in user. Save stores the tokens in the user's
 // server-side session.
 func ExampleNew_webApplication() {
 	oauthConfig := &oauth2.Config{ClientID: "web", ClientSecret: "web secret",
@@ -93,7 +93,7 @@ func ExampleNew_webApplication() {
 	shared := authclient.NewConfig(oauthConfig, "https://api.example")
 
 	type session struct{ api *authclient.Transport }
-	signedIn := func(token *oauth2.Token) (*session, error) {
+	loggedIn := func(token *oauth2.Token) (*session, error) {
 		cfg := *shared
 		cfg.Save = func(_ context.Context, token *oauth2.Token) error {
 			idToken, _ := token.Extra("id_token").(string)
@@ -104,12 +104,12 @@ func ExampleNew_webApplication() {
 		return &session{api}, err
 	}
 
-	s, err := signedIn(&oauth2.Token{AccessToken: "an-access-token"})
+	s, err := loggedIn(&oauth2.Token{AccessToken: "an-access-token"})
 	fmt.Println(s.api.Current().Type(), err)
 	// Output: Bearer <nil>
 }
 
-// A command-line program, of which several may run at once, keeps its session in a file.
+// A command-line program keeps its token in a file. Several instances of it may run at once.
 func ExampleNewFileStore() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -128,18 +128,18 @@ func ExampleNewFileStore() {
 		return
 	}
 	_, err = transport.Token()
-	if errors.Is(err, authclient.ErrSessionEnded) {
+	if errors.Is(err, authclient.ErrLoginRequired) {
 		fmt.Println(err)
-		// Let the user sign in, then:
+		// Let the user log in, then:
 		err = transport.SetToken(context.Background(), &oauth2.Token{AccessToken: "an-access-token"})
 	}
 	fmt.Println(err)
 	// Output:
-	// authclient: session ended, sign in again: the store has no token
+	// authclient: login required: the store has no token
 	// <nil>
 }
 
-// Two Transports of one session in one process share a MemoryStore, as two processes share a file.
+// Two Transports of one grant in one process share a MemoryStore, as two processes share a file.
 func ExampleNewMemoryStore() {
 	store := authclient.NewMemoryStore()
 	err := store.Save(context.Background(), &oauth2.Token{AccessToken: "an-access-token"})

@@ -1,14 +1,13 @@
 package authclient
 
 import (
-	"context"
 	"net/http"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
-// Challenge is what ParseChallenges returns for one challenge.
+// Challenge exposes a challenge.
 type Challenge struct {
 	Scheme string
 	Params map[string]string
@@ -22,9 +21,9 @@ func ParseChallenges(h http.Header) []Challenge {
 	return all
 }
 
-// TokenFromAnswer reads a token response as the refresh does.
+// TokenFromAnswer parses a token response like a refresh.
 func TokenFromAnswer(body []byte, prev *oauth2.Token, sent time.Time) (*oauth2.Token, error) {
-	members, err := decodeAnswer(body)
+	members, err := decodeTokenResponse(body)
 	if err != nil {
 		return nil, err
 	}
@@ -39,4 +38,24 @@ func DecodeTokenFile(data []byte) (*oauth2.Token, error) { return decodeTokenFil
 
 func EncodeTokenFile(token *oauth2.Token) ([]byte, error) { return encodeTokenFile(token) }
 
-func LockExclusive(ctx context.Context, name string) (func(), error) { return lockExclusive(ctx, name) }
+// Opinions exposes what the origins have said of a token.
+type Opinions struct{ token *cachedToken }
+
+func NewOpinions() *Opinions { return &Opinions{new(cachedToken)} }
+
+// Accepted records that origin has accepted the token.
+func (o *Opinions) Accepted(origin string) { o.token.opinion(origin).accepted = true }
+
+// Rejected records a 401 of origin and reports whether it may cause a refresh.
+func (o *Opinions) Rejected(origin string) bool { return o.token.opinion(origin).mayRefresh() }
+
+// RetryRejected records a 401 in answer to a retry.
+func (o *Opinions) RetryRejected(origin string) { o.token.opinion(origin).retryRejected() }
+
+// Next returns the opinions of the token that a refresh for the origin has fetched.
+func (o *Opinions) Next(fetchedFor string) *Opinions {
+	next := &Opinions{new(cachedToken)}
+	next.token.opinion(fetchedFor).fetchedFor = true
+	next.token.inheritOrigins(o.token)
+	return next
+}

@@ -82,7 +82,7 @@ func TestRefreshFaults(t *testing.T) {
 		token     string // that they were sent with
 		err       error  // of all requests, if not nil
 		refreshes int
-		ended     int // calls of OnSessionEnded
+		ended     int // calls of OnLoginRequired
 	}{
 		{"no fault, before", false, nil, 200, "at-2", nil, 1, 0},
 		{"no fault, after", true, nil, 200, "at-2", nil, 1, 0},
@@ -99,8 +99,8 @@ func TestRefreshFaults(t *testing.T) {
 		{"429, Retry-After of a second", true, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "1")} }, 200, "at-2", nil, 2, 0},
 		{"429, Retry-After of a minute, before", false, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "60")} }, 200, "at-1", nil, 1, 0},
 		{"429, Retry-After of a minute, after", true, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "60")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
-		{"invalid_grant, before", false, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrSessionEnded, 1, 1},
-		{"invalid_grant, after", true, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrSessionEnded, 1, 1},
+		{"invalid_grant, before", false, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrLoginRequired, 1, 1},
+		{"invalid_grant, after", true, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrLoginRequired, 1, 1},
 		{"invalid_client is never tried again", true, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"invalid_client, before", false, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 200, "at-1", nil, 1, 0},
 		{"400 without a word", true, func(*world) []answerer { return []answerer{answer(400, "")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
@@ -108,7 +108,7 @@ func TestRefreshFaults(t *testing.T) {
 		{"503 that says invalid_grant, twice", true, func(*world) []answerer {
 			return slices.Repeat([]answerer{answer(503, `{"error":"invalid_grant"}`)}, 2)
 		}, 0, "", authclient.ErrRefreshFailed, 2, 0},
-		{"200 that says invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrSessionEnded, 1, 1},
+		{"200 that says invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrLoginRequired, 1, 1},
 		{"a web page", true, func(*world) []answerer { return []answerer{answer(200, "<html>Log in to the hotel's network")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"a redirect", true, func(*world) []answerer { return []answerer{answer(307, "", "Location", "https://evil.example/token")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 	} {
@@ -120,9 +120,9 @@ func TestRefreshFaults(t *testing.T) {
 				}
 				ended := 0
 				rt := w.transport(t, func(cfg *authclient.Config) {
-					cfg.OnSessionEnded = func(err error) {
+					cfg.OnLoginRequired = func(err error) {
 						ended++
-						assert.ErrorIs(t, err, authclient.ErrSessionEnded)
+						assert.ErrorIs(t, err, authclient.ErrLoginRequired)
 					}
 				})
 				if row.after {
@@ -179,7 +179,7 @@ func TestRefusalFaults(t *testing.T) {
 				w := newWorld()
 				w.refresh = answers(row.answers...)
 				ended := 0
-				rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnSessionEnded = func(error) { ended++ } })
+				rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnLoginRequired = func(error) { ended++ } })
 				time.Sleep(10 * time.Minute)
 				w.revoke()
 				// All 401s come at once, so that none is sent after a refresh has failed.
@@ -228,25 +228,25 @@ func TestEndedSessionFailsFastUntilSetToken(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(answer(400, `{"error":"invalid_grant","error_description":"revoked"}`))
 		ended := 0
-		rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnSessionEnded = func(error) { ended++ } })
+		rt := w.transport(t, func(cfg *authclient.Config) { cfg.OnLoginRequired = func(error) { ended++ } })
 		time.Sleep(2 * time.Hour)
 		for range 10 {
 			_, err := tryGet(t.Context(), rt)
-			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			require.ErrorIs(t, err, authclient.ErrLoginRequired)
 			var said *oauth2.RetrieveError
 			require.ErrorAs(t, err, &said)
 			assert.Equal(t, "invalid_grant", said.ErrorCode)
 			_, err = rt.Token()
-			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			require.ErrorIs(t, err, authclient.ErrLoginRequired)
 			_, err = rt.Refresh(t.Context())
-			require.ErrorIs(t, err, authclient.ErrSessionEnded)
+			require.ErrorIs(t, err, authclient.ErrLoginRequired)
 			time.Sleep(time.Hour)
 		}
 		assert.Equal(t, 1, w.refreshed())
 		assert.Equal(t, 1, ended)
 		assert.Zero(t, w.called())
 
-		require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+		require.NoError(t, rt.SetToken(t.Context(), w.login()))
 		assert.Equal(t, 200, get(t, rt))
 		time.Sleep(2 * time.Hour)
 		assert.Equal(t, 200, get(t, rt), "and refreshes again")
@@ -467,7 +467,7 @@ func TestSetTokenEndsThePause(t *testing.T) {
 		_, err = rt.Refresh(t.Context())
 		require.ErrorIs(t, err, authclient.ErrRefreshFailed)
 		require.Equal(t, 1, w.refreshed())
-		require.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+		require.NoError(t, rt.SetToken(t.Context(), w.login()))
 		_, err = rt.Refresh(t.Context())
 		require.NoError(t, err)
 	})

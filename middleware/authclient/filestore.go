@@ -9,28 +9,30 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/internal/sharedfile"
 )
 
-const maxFile = 1 << 20 // bytes of a token file that are read
+const maxFile = 1 << 20 // the largest token file, in bytes
 
-// FileStore is a [Store] in one file, which several processes may share: a JSON object with the members access_token,
-// token_type, refresh_token, expires_at (RFC 3339, UTC), expires_in, id_token and scope. Only the owner may read it (mode
-// 0600). It is replaced as a whole, by a rename, so that nobody ever reads half of it. Make it with [NewFileStore].
+// FileStore is a [Store] in one file, which several processes may share. Make it with [NewFileStore].
 //
-// The lock is a second file beside it, its name with ".lock" after it, which stays there. Where the system has flock(2) the
-// lock ends with the process that holds it. Elsewhere, on Windows for one, the file is there only while it is locked, and
-// one that is older than two minutes is taken to be left behind. A network file system may not honour either; then two
-// processes may refresh at once, which a server with a grace period forgives.
+// The file is a JSON object with the members access_token, token_type, refresh_token, expires_at (RFC 3339, UTC),
+// expires_in, id_token and scope. Only the owner may read it (mode 0600). It is replaced as a whole, by a rename, so
+// that nobody ever reads half of it.
+//
+// The lock is a second file, whose name is that of the first and ".lock". That file stays. The lock ends with the
+// process that holds it. A network file system may not honour locks, and some systems have none (Plan 9,
+// WebAssembly). Then two processes may refresh at once, which a server with a grace period forgives.
 type FileStore struct{ path string }
 
-// NewFileStore returns a FileStore in the file path. The file need not exist, its directory must. Nothing is opened yet.
+// NewFileStore returns a FileStore in the file path. The directory must exist, the file need not. It does no I/O.
 func NewFileStore(path string) *FileStore { return &FileStore{path: path} }
 
-// tokenFile is what the file holds.
+// tokenFile is the content of the file.
 type tokenFile struct {
 	AccessToken  string    `json:"access_token"`
 	TokenType    string    `json:"token_type,omitempty"`
@@ -41,7 +43,7 @@ type tokenFile struct {
 	Scope        string    `json:"scope,omitempty"`
 }
 
-// Load reads the file. A file that does not exist or is empty has no token.
+// Load returns the token in the file, or nil if the file does not exist or is empty.
 func (s *FileStore) Load(context.Context) (*oauth2.Token, error) {
 	file, err := os.Open(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,10 +73,10 @@ func (s *FileStore) Load(context.Context) (*oauth2.Token, error) {
 func decodeTokenFile(data []byte) (*oauth2.Token, error) {
 	var f tokenFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, errors.New("not a token file") // err quotes it
+		return nil, errors.New("not a token file") // err would quote it
 	}
 	if year := f.ExpiresAt.UTC().Year(); year < 1 || year > 9999 {
-		return nil, errors.New("not a token file") // no such time could be written again
+		return nil, errors.New("not a token file") // such a time could not be written again
 	}
 	token := &oauth2.Token{
 		AccessToken:  f.AccessToken,
@@ -109,40 +111,16 @@ func encodeTokenFile(token *oauth2.Token) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// Save replaces the file and has it written to disk before it returns: the refresh token before this one is spent.
+// Save replaces the file. The content is on disk when it returns, because the refresh token before is spent by then.
 func (s *FileStore) Save(_ context.Context, token *oauth2.Token) error {
 	data, err := encodeTokenFile(token)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(s.path)
-	file, err := os.CreateTemp(dir, "."+filepath.Base(s.path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), s.path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name()) // it holds a token
-		return err
-	}
-	// The name is on disk once its directory is. Not every system can do that, and the token is in the file anyway.
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
-	return nil
+	return sharedfile.Replace(s.path, data)
 }
 
 // Lock waits until no other FileStore of the same path, in this process or another, has the lock, or until ctx ends.
 func (s *FileStore) Lock(ctx context.Context) (func(), error) {
-	return lockFile(ctx, s.path+".lock")
+	return sharedfile.Lock(ctx, s.path+".lock")
 }

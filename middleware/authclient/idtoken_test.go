@@ -23,7 +23,7 @@ func TestIDTokenOfARefreshIsOfTheSameLogin(t *testing.T) {
 		name string
 		old  string
 		new  string
-		says string // "": accepted
+		want string // part of the error; "": accepted
 	}{
 		{"the same", idToken(login), idToken(login), ""},
 		{"later", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c","auth_time":1,"iat":2,"exp":3}`), ""},
@@ -38,17 +38,17 @@ func TestIDTokenOfARefreshIsOfTheSameLogin(t *testing.T) {
 		{"another azp", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"d","auth_time":1}`), "another azp"},
 		{"azp from nowhere", idToken(`{"sub":"alice"}`), idToken(`{"sub":"alice","azp":"d"}`), "another azp"},
 		{"another auth_time", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c","auth_time":2}`), "another auth_time"},
-		{"no token", idToken(login), "x", "can't be read"},
-		{"not base64url", idToken(login), "a.!.c", "can't be read"},
-		{"not JSON", idToken(login), idToken("x"), "can't be read"},
+		{"no token", idToken(login), "x", "cannot be read"},
+		{"not base64url", idToken(login), "a.!.c", "cannot be read"},
+		{"not JSON", idToken(login), idToken("x"), "cannot be read"},
 		{"encrypted at sign-in already", "a.b.c.d.e", "f.g.h.i.j", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := authclient.SameLogin(row.old, row.new)
-			if row.says == "" {
+			if row.want == "" {
 				assert.NoError(t, err)
 			} else {
-				assert.ErrorContains(t, err, row.says)
+				assert.ErrorContains(t, err, row.want)
 			}
 		})
 	}
@@ -59,18 +59,18 @@ func TestIDTokenOfAnotherLoginEndsTheSession(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"access_token": "at-bob", "refresh_token": "rt-bob", "id_token": idToken(`{"sub":"bob"}`)})
 	require.NoError(t, err)
 	w.refresh = answers(answer(200, string(body)))
-	token := w.signIn().WithExtra(map[string]any{"id_token": idToken(`{"sub":"alice"}`)})
+	token := w.login().WithExtra(map[string]any{"id_token": idToken(`{"sub":"alice"}`)})
 	ended := 0
 	cfg := w.config()
-	cfg.OnSessionEnded = func(error) { ended++ }
+	cfg.OnLoginRequired = func(error) { ended++ }
 	rt, err := authclient.New(cfg, token)
 	require.NoError(t, err)
 
 	_, err = rt.Refresh(t.Context())
-	require.ErrorIs(t, err, authclient.ErrSessionEnded)
+	require.ErrorIs(t, err, authclient.ErrLoginRequired)
 	assert.ErrorContains(t, err, "another sub")
 	_, err = do(t.Context(), rt, http.MethodGet, apiURL, nil)
-	require.ErrorIs(t, err, authclient.ErrSessionEnded)
+	require.ErrorIs(t, err, authclient.ErrLoginRequired)
 	assert.Empty(t, w.sent())
 	assert.Equal(t, 1, ended)
 }

@@ -1,8 +1,8 @@
 package authclient_test
 
 import (
+	"bufio"
 	"context"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -18,25 +18,20 @@ import (
 
 type lockFunc = func(context.Context) (func(), error)
 
-// locks make each kind of lock there is, by name, in the directory dir.
+// locks maps the name of each Store to a function that returns its lock, in the directory dir.
 var locks = map[string]func(dir string) lockFunc{
 	"file":   func(dir string) lockFunc { return authclient.NewFileStore(filepath.Join(dir, "token")).Lock },
 	"memory": func(string) lockFunc { return authclient.NewMemoryStore().Lock },
-	"exclusive": func(dir string) lockFunc {
-		return func(ctx context.Context) (func(), error) {
-			return authclient.LockExclusive(ctx, filepath.Join(dir, "x"))
-		}
-	},
 }
 
-func TestLockIsHeldByOne(t *testing.T) {
+func TestLockExcludesOthers(t *testing.T) {
 	for name, open := range locks {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				lock := open(dir)
 				var wg sync.WaitGroup
-				var holders, times atomic.Int32 // atomic: the race detector knows of no file locks
+				var holders, times atomic.Int32 // atomic: the race detector does not know file locks
 				for range 10 {
 					wg.Go(func() {
 						for range 3 {
@@ -59,7 +54,7 @@ func TestLockIsHeldByOne(t *testing.T) {
 	}
 }
 
-func TestLockEndsItsWaitWithTheContext(t *testing.T) {
+func TestLockWaitEndsWithContext(t *testing.T) {
 	for name, open := range locks {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -80,19 +75,30 @@ func TestLockEndsItsWaitWithTheContext(t *testing.T) {
 	}
 }
 
-func TestExclusiveLockLeftBehind(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "lock")
-	require.NoError(t, os.WriteFile(name, []byte("x"), 0o600))
-	long := time.Now().Add(-3 * time.Minute)
-	require.NoError(t, os.Chtimes(name, long, long))
-	unlock, err := authclient.LockExclusive(t.Context(), name)
+// The lock of a process that dies is released.
+func TestLockOfDeadProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token.json")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	other := process(ctx, "lock", path)
+	_, err := other.StdinPipe()
 	require.NoError(t, err)
+	out, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "locked\n", line)
 
-	require.NoError(t, os.WriteFile(name, []byte("another who took ours for stale"), 0o600))
+	store := authclient.NewFileStore(path)
+	waiting, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer stop()
+	_, err = store.Lock(waiting)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "while the process lives")
+
+	require.NoError(t, other.Process.Kill())
+	assert.Error(t, other.Wait())
+	unlock, err := store.Lock(ctx)
+	require.NoError(t, err)
 	unlock()
-	_, err = os.Stat(name)
-	assert.NoError(t, err, "another's lock is not removed")
-
-	_, err = authclient.LockExclusive(t.Context(), filepath.Join(name, "no", "directory"))
-	assert.Error(t, err)
 }

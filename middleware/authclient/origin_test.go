@@ -48,13 +48,13 @@ func TestWhereTheTokenGoes(t *testing.T) {
 				assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
 			} else {
 				assert.Equal(t, []string{""}, w.sent())
-				assert.Zero(t, w.refreshed(), "a 401 for others is none of our business")
+				assert.Zero(t, w.refreshed(), "a 401 to a request without our token causes no refresh")
 			}
 		})
 	}
 }
 
-// The authorization server may be the API as well; its token endpoint still gets no access token.
+// If the authorization server is the API as well, its token endpoint still gets no access token.
 func TestTokenEndpointGetsNoAccessToken(t *testing.T) {
 	for _, target := range []string{"/token", "/token/", "//token", "/x/../token", "/%74oken", "/token?x=y"} {
 		w := newWorld()
@@ -79,7 +79,7 @@ func TestTokenEndpointGetsNoAccessToken(t *testing.T) {
 	assert.Equal(t, []string{"at-1"}, w.sent())
 }
 
-func TestCallersAuthorizationIsLeftAlone(t *testing.T) {
+func TestAuthorizationOfCallerIsKept(t *testing.T) {
 	for _, name := range []string{"Authorization", "authorization"} {
 		for _, value := range []string{"Basic YWxpY2U6YWxpY2U=", ""} {
 			w := newWorld()
@@ -103,10 +103,10 @@ func TestCallersAuthorizationIsLeftAlone(t *testing.T) {
 
 func TestRedirects(t *testing.T) {
 	for _, row := range []struct {
-		name    string
-		hops    []string // each answers with a redirect to the next
-		sent    []string
-		refresh int
+		name string
+		hops []string // each answers with a redirect to the next
+		sent []string
+		want int // refreshes
 	}{
 		{"within the origin", []string{apiURL + "/1", apiURL + "/2", apiURL + "/3"}, []string{"at-1", "at-1", "at-1"}, 0},
 		{"to another host", []string{apiURL + "/1", "https://evil.example/2"}, []string{"at-1", ""}, 0},
@@ -115,7 +115,7 @@ func TestRedirects(t *testing.T) {
 		{"to a subdomain", []string{apiURL + "/1", "https://www.api.example/2"}, []string{"at-1", ""}, 0},
 		{"to another named origin", []string{apiURL + "/1", "https://other.example/2"}, []string{"at-1", ""}, 0},
 		{"from outside to a named origin", []string{"https://evil.example/1", apiURL + "/2"}, []string{"", ""}, 0},
-		{"out and back in, and on", []string{apiURL + "/1", "https://evil.example/2", apiURL + "/3", apiURL + "/4"}, []string{"at-1", "", "", ""}, 0},
+		{"out, back in, and on within the origin", []string{apiURL + "/1", "https://evil.example/2", apiURL + "/3", apiURL + "/4"}, []string{"at-1", "", "", ""}, 0},
 	} {
 		for name, send := range map[string]func(*authclient.Transport, *http.Request) (*http.Response, error){
 			"http.Client": func(rt *authclient.Transport, r *http.Request) (*http.Response, error) {
@@ -140,14 +140,14 @@ func TestRedirects(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, 200, resp.StatusCode)
 				assert.Equal(t, row.sent, w.sent())
-				assert.Equal(t, row.refresh, w.refreshed())
+				assert.Equal(t, row.want, w.refreshed())
 			})
 		}
 	}
 }
 
-// A host that a redirect leads to can't make us refresh, nor can it get the token that came of another's refresh.
-func TestRefusalAfterARedirect(t *testing.T) {
+// The target of a redirect cannot cause a refresh, and does not get the token of another origin's refresh.
+func Test401AfterRedirect(t *testing.T) {
 	w := newWorld()
 	w.api = func(r *http.Request) *http.Response {
 		if r.URL.Host == "api.example" && r.Header.Get("Authorization") == "Bearer at-2" {
@@ -162,4 +162,49 @@ func TestRefusalAfterARedirect(t *testing.T) {
 	assert.Equal(t, []string{"at-1", "at-2", ""}, w.sent())
 	assert.Equal(t, 1, w.refreshed())
 	assert.Empty(t, resp.Request.Header.Get("Authorization"))
+}
+
+// Each step is a 401 ("-"), a 401 in answer to a retry ("--"), an accepted request ("+") or a refresh (">"), by the
+// origin named after it. A 401 at the end may cause a refresh, or not.
+func TestOpinionOfOrigin(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		steps string
+		want  bool
+	}{
+		{"first 401", "-a", true},
+		{"401 again, no refresh between", "-a -a", true},
+		{"401 after it was accepted", "+a -a", true},
+
+		{"401 of the token that was fetched for the origin", "-a >a -a", false},
+		{"the same, after the retry was rejected", "-a >a --a -a", false},
+		{"the same, although the retry was accepted later", "-a >a --a +a -a", false},
+		{"401 later of a token that was accepted", "-a >a +a -a", true},
+		{"accepted only after a 401 was ignored", "-a >a -a +a -a", false},
+
+		{"a retry with a token that was there before", "--a -a", true},
+		{"a token that was fetched for another origin", "-a >b -a", true},
+		{"another origin that rejects the same token", "-a >a -a -b", true},
+		{"two origins, one refresh for each", "-a >a -a >b -a", false},
+		{"the token after that", "-a >a -a >b -b >b -a", false},
+		{"an origin that had accepted the token before", "-a >a +a >b -a", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			token, got := authclient.NewOpinions(), false
+			for step := range strings.FieldsSeq(row.steps) {
+				origin := step[len(step)-1:]
+				switch step[:len(step)-1] {
+				case "-":
+					got = token.Rejected(origin)
+				case "--":
+					token.RetryRejected(origin)
+				case "+":
+					token.Accepted(origin)
+				case ">":
+					token = token.Next(origin)
+				}
+			}
+			assert.Equal(t, row.want, got)
+		})
+	}
 }

@@ -85,9 +85,9 @@ func callInParallel(base, path string) error {
 	return all
 }
 
-// roundsServer is an API and an authorization server. With the first request of each round the access token there is is no longer
-// good; the answers to a round are given when all callers have got through. There is no grace at all: a refresh token that is
-// presented twice ends the session.
+// roundsServer is an API and an authorization server. With the first request of each round the access token there is
+// is no longer good; the answers to a round are given when all callers have got through. There is no grace at all: a
+// refresh token that is presented twice ends the session.
 type roundsServer struct {
 	mu                  sync.Mutex
 	round, arrived      int

@@ -7,25 +7,26 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Store keeps the token of one session where it outlives the process, or where several processes share it. All methods may
-// be called at the same time, Load and Save also without the lock.
+// Store keeps the token of one grant where it outlives the process, or where several processes share it. Its methods
+// must be safe for concurrent use. Load and Save may be called without the lock.
 type Store interface {
-	// Load returns the token, or nil and no error if there is none. It should bring back what Extra has as id_token and
-	// scope, and ExpiresIn.
+	// Load returns the token, or nil and no error if there is none. It should restore ExpiresIn, and what Extra
+	// returns for id_token and scope.
 	Load(ctx context.Context) (*oauth2.Token, error)
 
-	// Save puts token in the place of what was there, whole or not at all, and returns when it is safe. It must not keep
-	// the pointer for others to change.
+	// Save replaces the token, completely or not at all, and returns when the new one is durable. It must not keep the
+	// pointer.
 	Save(ctx context.Context, token *oauth2.Token) error
 
-	// Lock waits until no other holder of the same session's token has the lock, in whatever process, or ctx ends. It is
-	// held during a refresh, so that a refresh token is used once. Unlock is called exactly once.
+	// Lock waits until nobody else has the lock of the same grant, in any process, or until ctx ends. It is held
+	// during a refresh, so that a refresh token is used once. Unlock is called exactly once.
 	Lock(ctx context.Context) (unlock func(), err error)
 }
 
-// MemoryStore is a [Store] in this process's memory, for several Transports of one session. Make it with [NewMemoryStore].
+// MemoryStore is a [Store] in this process's memory, for several Transports of one grant. Make it with
+// [NewMemoryStore].
 type MemoryStore struct {
-	lock  chan struct{} // holds one element while it is locked
+	lock  chan struct{} // contains one element while it is locked
 	mu    sync.Mutex
 	token *oauth2.Token
 }
@@ -33,14 +34,14 @@ type MemoryStore struct {
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore { return &MemoryStore{lock: make(chan struct{}, 1)} }
 
-// Load returns a copy of the token, nil if there is none.
+// Load returns a copy of the token, or nil if there is none.
 func (s *MemoryStore) Load(context.Context) (*oauth2.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cloneToken(s.token), nil
 }
 
-// Save keeps a copy of token.
+// Save stores a copy of token.
 func (s *MemoryStore) Save(_ context.Context, token *oauth2.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +49,7 @@ func (s *MemoryStore) Save(_ context.Context, token *oauth2.Token) error {
 	return nil
 }
 
-// Lock waits for the lock or the end of ctx.
+// Lock waits for the lock, or until ctx ends.
 func (s *MemoryStore) Lock(ctx context.Context) (func(), error) {
 	select {
 	case s.lock <- struct{}{}:
@@ -58,8 +59,8 @@ func (s *MemoryStore) Lock(ctx context.Context) (func(), error) {
 	}
 }
 
-// String names the type and nothing of what is in it.
+// String returns the name of the type, so that no print shows a token.
 func (s *MemoryStore) String() string { return "authclient.MemoryStore" }
 
-// GoString is String, for %#v.
+// GoString returns String, for %#v.
 func (s *MemoryStore) GoString() string { return s.String() }

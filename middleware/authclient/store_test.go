@@ -263,7 +263,7 @@ func TestSharedStore(t *testing.T) {
 }
 
 // A sign-in in one process is one in all; until then each of them asks the authorization server once.
-func TestSignInElsewhereEndsErrSessionEnded(t *testing.T) {
+func TestSignInElsewhereEndsErrLoginRequired(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		given   bool // the token, to New
@@ -280,8 +280,8 @@ func TestSignInElsewhereEndsErrSessionEnded(t *testing.T) {
 				cfg := w.config()
 				cfg.Store = store
 				ended := 0
-				cfg.OnSessionEnded = func(error) { ended++ }
-				token := w.signIn()
+				cfg.OnLoginRequired = func(error) { ended++ }
+				token := w.login()
 				require.NoError(t, store.Save(t.Context(), token))
 				if !row.given {
 					token = nil
@@ -291,7 +291,7 @@ func TestSignInElsewhereEndsErrSessionEnded(t *testing.T) {
 				time.Sleep(time.Hour)
 				for range 100 {
 					_, err := tryGet(t.Context(), rt)
-					require.ErrorIs(t, err, authclient.ErrSessionEnded)
+					require.ErrorIs(t, err, authclient.ErrLoginRequired)
 				}
 				assert.Equal(t, 1, w.refreshed())
 				assert.LessOrEqual(t, loads, 3, "the store is not read for each call that fails")
@@ -390,8 +390,8 @@ func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
 	}{
 		{"a good token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2"}, "at-2", 1, nil},
 		{"one that has expired, and can be refreshed", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2", Expiry: time.Unix(1, 0)}, "at-3", 2, nil},
-		{"the same refresh token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-1"}, "", 1, authclient.ErrSessionEnded},
-		{"nothing", nil, "", 1, authclient.ErrSessionEnded},
+		{"the same refresh token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-1"}, "", 1, authclient.ErrLoginRequired},
+		{"nothing", nil, "", 1, authclient.ErrLoginRequired},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -426,15 +426,15 @@ func TestSessionFromTheStore(t *testing.T) {
 		store := authclient.NewMemoryStore()
 		cfg.Store = store
 		ended := 0
-		cfg.OnSessionEnded = func(error) { ended++ }
+		cfg.OnLoginRequired = func(error) { ended++ }
 		rt, err := authclient.New(cfg, nil)
 		require.NoError(t, err)
 		assert.Nil(t, rt.Current())
 		_, err = tryGet(t.Context(), rt)
-		require.ErrorIs(t, err, authclient.ErrSessionEnded)
+		require.ErrorIs(t, err, authclient.ErrLoginRequired)
 		assert.Zero(t, ended, "there was none that could end")
 
-		require.NoError(t, store.Save(t.Context(), w.signIn())) // by another process
+		require.NoError(t, store.Save(t.Context(), w.login())) // by another process
 		assert.Equal(t, 200, get(t, rt))
 		assert.Zero(t, w.refreshed())
 		time.Sleep(time.Hour)
@@ -450,7 +450,7 @@ func TestSessionFromTheStoreWithinTheMargin(t *testing.T) {
 		w.refresh = answers(noAnswer, noAnswer)
 		cfg := w.config()
 		cfg.Store = authclient.NewMemoryStore()
-		require.NoError(t, cfg.Store.Save(t.Context(), w.signIn()))
+		require.NoError(t, cfg.Store.Save(t.Context(), w.login()))
 		time.Sleep(time.Hour - 5*time.Second)
 		rt, err := authclient.New(cfg, nil)
 		require.NoError(t, err)
@@ -475,7 +475,7 @@ func TestGivenTokenAndStoredToken(t *testing.T) {
 				w := newWorld()
 				cfg := w.config()
 				cfg.Store = authclient.NewMemoryStore()
-				token := w.signIn()
+				token := w.login()
 				require.NoError(t, cfg.Store.Save(t.Context(), &oauth2.Token{AccessToken: "at-stored", RefreshToken: "rt-stored", Expiry: token.Expiry.Add(row.stored)}))
 				rt, err := authclient.New(cfg, token)
 				require.NoError(t, err)

@@ -9,55 +9,47 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// held is the token a session has, when it is due to be refreshed, and what the API's origins said of it. The maps are
-// guarded by the session's mutex, the rest does not change.
-type held struct {
-	token  *oauth2.Token
-	expiry time.Time // zero: unknown
-	due    time.Time // zero: never by the clock
-
-	spoiltBy map[string]bool // origins that have refused it and wait for the next request to refresh it
-	demanded map[string]bool // origins whose 401 brought this token about
-	accepted map[string]bool // origins that have answered it with something else than 401
-	rejected map[string]bool // origins that get no refresh of it any more
+// cachedToken is a token, the time when it is due for a refresh, and what the origins of the API have said of it. The
+// refresher's mutex guards the map; the rest does not change.
+type cachedToken struct {
+	token   *oauth2.Token
+	expiry  time.Time // zero: unknown
+	due     time.Time // zero: never by the clock
+	origins map[string]*opinion
 }
 
-// newHeld takes token into use at the time now.
-func newHeld(token *oauth2.Token, margin time.Duration, now time.Time) *held {
-	h := &held{
-		token:    token,
-		spoiltBy: make(map[string]bool),
-		demanded: make(map[string]bool),
-		accepted: make(map[string]bool),
-		rejected: make(map[string]bool),
-	}
+// newCachedToken returns a cachedToken for a token that was received at the time now.
+func newCachedToken(token *oauth2.Token, margin time.Duration, now time.Time) *cachedToken {
+	t := &cachedToken{token: token}
 	if token.Expiry.IsZero() {
-		return h
+		return t
 	}
-	// Wall clock: the monotonic one stands still while the machine sleeps, and a stored token has none.
-	h.expiry = token.Expiry.Round(0)
-	h.due = h.expiry
+	// By the wall clock: the monotonic clock stops while the machine sleeps, and a stored token has none.
+	t.expiry = token.Expiry.Round(0)
+	t.due = t.expiry
 	if token.RefreshToken == "" {
-		return h
+		return t
 	}
 	lifetime := time.Duration(token.ExpiresIn) * time.Second
 	if token.ExpiresIn <= 0 || token.ExpiresIn > maxExpiresIn {
-		lifetime = max(0, h.expiry.Sub(now.Round(0)))
+		lifetime = max(0, t.expiry.Sub(now.Round(0)))
 	}
-	// A fixed margin would make a token that lives shorter than it due for ever, and refresh on each call.
+	// With a fixed margin a token with a shorter lifetime would always be due, and every call would refresh.
 	margin = min(margin, lifetime/5)
-	h.due = h.expiry.Add(-margin - jitter(margin/10))
-	return h
+	t.due = t.expiry.Add(-margin - jitter(margin/10))
+	return t
 }
 
-func (h *held) expired(now time.Time) bool {
-	return !h.expiry.IsZero() && !now.Round(0).Before(h.expiry)
+func (t *cachedToken) expired(now time.Time) bool {
+	return !t.expiry.IsZero() && !now.Round(0).Before(t.expiry)
 }
 
-func (h *held) isDue(now time.Time) bool {
-	return len(h.spoiltBy) > 0 || !h.due.IsZero() && !now.Round(0).Before(h.due)
+func (t *cachedToken) isDue(now time.Time) bool {
+	return t.refreshNext() || !t.due.IsZero() && !now.Round(0).Before(t.due)
 }
 
 // jitter returns a random duration from 0 up to, but not including, limit.
@@ -70,25 +62,25 @@ func jitter(limit time.Duration) time.Duration {
 	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(limit))
 }
 
-// checkToken reports why token can't be sent, without saying what it is.
+// checkToken returns an error if token cannot be sent. The error does not contain the token.
 func checkToken(token *oauth2.Token) error {
 	switch {
 	case token == nil:
-		return errors.New("authclient: token is nil")
+		return errors.New("authclient: the token is nil")
 	case token.AccessToken == "":
-		return errors.New("authclient: token has no access token")
-	case !visible(token.AccessToken, '!'):
-		return errors.New("authclient: access token has characters that no header can carry")
-	case !visible(token.RefreshToken, ' '):
-		return errors.New("authclient: refresh token has characters that RFC 6749, appendix A.17 excludes")
+		return errors.New("authclient: there is no access token")
+	case !isPrintable(token.AccessToken, '!'):
+		return errors.New("authclient: the access token has characters that a header cannot carry")
+	case !isPrintable(token.RefreshToken, ' '):
+		return errors.New("authclient: the refresh token has characters that RFC 6749, Appendix A.17 does not allow")
 	case scheme(token) == "":
-		return fmt.Errorf("authclient: token type %q is neither Bearer nor DPoP", cut(token.TokenType))
+		return fmt.Errorf("authclient: token type %q is neither Bearer nor DPoP", weburl.Clip(token.TokenType, maxQuoted))
 	}
 	return nil
 }
 
-// scheme returns the scheme of the Authorization header for token, "" if we know none. A DPoP token is sent as such; the
-// proof that belongs to it is for the Base to add.
+// scheme returns the scheme of the Authorization header for token, or "" for an unknown token type. The proof of a DPoP
+// token is for the Base to add.
 func scheme(token *oauth2.Token) string {
 	switch strings.ToLower(token.TokenType) {
 	case "", "bearer":
@@ -99,8 +91,8 @@ func scheme(token *oauth2.Token) string {
 	return ""
 }
 
-// visible reports whether s is printable ASCII and nothing of it lies before first.
-func visible(s string, first byte) bool {
+// isPrintable reports whether s has only ASCII characters from first to '~'.
+func isPrintable(s string, first byte) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < first || s[i] > '~' {
 			return false
@@ -115,12 +107,4 @@ func cloneToken(token *oauth2.Token) *oauth2.Token {
 	}
 	t := *token
 	return &t
-}
-
-// cut shortens a foreign text for an error.
-func cut(s string) string {
-	if len(s) > 200 {
-		return s[:200] + "…"
-	}
-	return s
 }

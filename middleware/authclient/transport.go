@@ -2,174 +2,187 @@ package authclient
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 
 	"golang.org/x/oauth2"
 )
 
-// Transport sends requests with the access token of one session, and refreshes it. It is an [http.RoundTripper] and an
-// [oauth2.TokenSource]; all methods may be called at the same time. Make it with [New].
+var (
+	// ErrLoginRequired means that only a new login and [Transport.SetToken] help. The authorization server has
+	// answered a refresh with invalid_grant, or the access token has expired and there is no refresh token, or there
+	// is no token at all. An error wraps it together with the cause, which is an [*oauth2.RetrieveError] if the
+	// server answered.
+	ErrLoginRequired = errors.New("authclient: login required")
+
+	// ErrRefreshFailed means that the access token has expired and could not be refreshed now: the authorization server
+	// cannot be reached, is overloaded, or rejects the client. A later request tries again. An error wraps it together
+	// with the cause, which is an [*oauth2.RetrieveError] if the server answered.
+	ErrRefreshFailed = errors.New("authclient: refresh failed")
+)
+
+// Transport sends requests with the access token of one grant, and refreshes it. It is an [http.RoundTripper] and an
+// [oauth2.TokenSource]. Its methods are safe for concurrent use. Make it with [New].
 type Transport struct {
-	cfg     *Config
-	origins map[string]bool
-	session *session
+	cfg       *Config
+	origins   map[string]bool
+	refresher *refresher
 }
 
-// New returns the Transport of one session. Token is what the sign-in brought; nil means that cfg.Store has it.
+// New returns the Transport of one grant. Token is the result of the login; nil means that cfg.Store has it.
 //
-// With both a token and a Store, the stored one is preferred if it expires later: then another process, or this one
-// before it was started again, has refreshed since. A token given here is stored with the first refresh; after a sign-in
-// [Transport.SetToken] stores it at once. So where several processes share a Store it is best to give nil here and the
-// token of a sign-in to SetToken: then there is no doubt which is the newer one.
+// With both a token and a Store, the stored token is used if it expires later, because it was refreshed since. A token
+// that is given here is stored at its first refresh, whereas [Transport.SetToken] stores it at once. So where several
+// processes share a Store, give nil to New and the token of a login to SetToken: then it is clear which one is newer.
 //
-// New does no I/O and starts nothing. Bad configuration is an error that names all problems.
+// New does no I/O and starts nothing. Its error names every problem of cfg at once.
 func New(cfg *Config, token *oauth2.Token) (*Transport, error) {
 	resolved, origins, endpoint, err := cfg.resolve(token)
 	if err != nil {
 		return nil, err
 	}
-	return &Transport{cfg: resolved, origins: origins, session: newSession(resolved, endpoint, token)}, nil
+	return &Transport{cfg: resolved, origins: origins, refresher: newRefresher(resolved, endpoint, token)}, nil
 }
 
-// RoundTrip sends req, with the session's access token if req goes to one of the origins and has no Authorization header
-// of its own. Req is not changed and its body is always closed.
+// RoundTrip sends req. It adds the access token if req goes to one of the origins and has no Authorization header of
+// its own. It does not change req, and always closes its body.
 //
-// After a 401 that says invalid_token it refreshes and sends req once more, if the body can be had again (none, GetBody,
-// or at most MaxReplayBody bytes); otherwise, and when there is no better token, the 401 is returned as it came.
-// Before anything is sent the error may be ErrSessionEnded or ErrRefreshFailed, wrapped; or req's context's own.
+// After a 401 with error invalid_token it refreshes and sends req once more, if the body is available again: none,
+// GetBody, or at most MaxRetryBody bytes. Otherwise, and when there is no better token, it returns the 401 unchanged.
+//
+// If nothing was sent, the error may wrap ErrLoginRequired or ErrRefreshFailed, or be that of req's context.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	origin := originOf(req.URL)
-	if !t.attaches(req, origin) {
+	if !t.attachesToken(req, origin) {
 		return t.cfg.Base.RoundTrip(req)
 	}
-	used, err := t.session.usable(req.Context())
+	token, err := t.refresher.validToken(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	body, err := bodyOf(req, t.cfg.MaxReplayBody)
+	body, err := bodyOf(req, t.cfg.MaxRetryBody)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := t.send(req, body.first, used)
+	resp, err := t.send(req, body.first, token)
+	if err != nil || !t.rejected(resp, req.Method, token, origin) {
+		return resp, err
+	}
+	if !t.cfg.retryable(req, body) {
+		t.refresher.markRejected(token, origin)
+		return resp, nil
+	}
+	next, err := t.refresher.replaceRejected(req.Context(), token, origin)
+	if ctxErr := req.Context().Err(); err != nil && ctxErr != nil {
+		_ = resp.Body.Close()
+		return nil, ctxErr
+	}
 	if err != nil {
-		return nil, err
+		return resp, nil // a RoundTripper returns the response that it got, whatever became of the refresh
 	}
-	switch judge(resp, req.Method, t.cfg.Lenient, used.expired(t.cfg.Now())) {
-	case silent:
-		return resp, nil
-	case accepted:
-		t.session.accept(used, origin)
-		return resp, nil
-	}
-	if body.again == nil || !t.cfg.ReplayUnsafe && !idempotent(req) {
-		t.session.spoil(used, origin)
-		return resp, nil
-	}
-	fresh, err := t.session.replace(req.Context(), used, origin)
-	if err != nil {
-		if ctxErr := req.Context().Err(); ctxErr != nil {
-			_ = resp.Body.Close()
-			return nil, ctxErr
-		}
-		return resp, nil // a response was obtained, so it is returned whatever became of the refresh
-	}
-	return t.replay(req, resp, body, fresh, origin)
+	return t.retry(req, resp, body, next, origin)
 }
 
-// replay sends req a second time, with another token. Whatever comes back is the answer.
-func (t *Transport) replay(req *http.Request, refused *http.Response, body requestBody, fresh *held, origin string) (*http.Response, error) {
+// retry sends req a second time, with another token. The answer is returned, whatever it is.
+func (t *Transport) retry(
+	req *http.Request, first *http.Response, body requestBody, token *cachedToken, origin string,
+) (*http.Response, error) {
 	again, err := body.again()
 	if err != nil {
-		return refused, nil
+		return first, nil
 	}
-	discard(refused)
-	resp, err := t.send(req, again, fresh)
-	if err != nil {
-		return nil, err
+	discard(first)
+	resp, err := t.send(req, again, token)
+	if err == nil && t.rejected(resp, req.Method, token, origin) {
+		t.refresher.markRetryRejected(token, origin)
 	}
-	switch judge(resp, req.Method, t.cfg.Lenient, fresh.expired(t.cfg.Now())) {
-	case accepted:
-		t.session.accept(fresh, origin)
-	case invalid:
-		// This API refuses new tokens too: for its audience, its clock, its keys. Refreshing for each request would
-		// help nobody and load the authorization server.
-		t.session.reject(fresh, origin)
-	}
-	return resp, nil
+	return resp, err
 }
 
-// attaches reports whether our token belongs on req.
-func (t *Transport) attaches(req *http.Request, origin string) bool {
-	return t.origins[origin] && !hasAuthorization(req.Header) && !crossed(req, origin) && !t.session.endpoint.is(req.URL)
+// attachesToken reports whether our token belongs on req.
+func (t *Transport) attachesToken(req *http.Request, origin string) bool {
+	return t.origins[origin] && !hasAuthorization(req.Header) && !redirectedAcrossOrigins(req, origin) &&
+		!t.refresher.endpoint.is(req.URL)
 }
 
-// send sends a copy of req with h's token.
-func (t *Transport) send(req *http.Request, body io.ReadCloser, h *held) (*http.Response, error) {
+// send sends a copy of req with the token.
+func (t *Transport) send(req *http.Request, body io.ReadCloser, token *cachedToken) (*http.Response, error) {
 	r := req.Clone(req.Context())
 	r.Body = body
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
-	r.Header.Set("Authorization", scheme(h.token)+" "+h.token.AccessToken)
+	r.Header.Set("Authorization", scheme(token.token)+" "+token.token.AccessToken)
 	resp, err := t.cfg.Base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	// Not r: whoever logs resp.Request must not find the token there, and crossed follows this chain.
+	// Not r: whoever logs resp.Request must not find the token there. redirectedAcrossOrigins follows this chain.
 	resp.Request = req
 	return resp, nil
 }
 
-// Do sends req as an http.Client over t does, for who wants authentication above the HTTP client and not inside it. It
-// follows redirects, keeps no cookies and has no timeout but req's context.
+// rejected reports whether resp means that the API has rejected the token. It records that the API has accepted it.
+func (t *Transport) rejected(resp *http.Response, method string, token *cachedToken, origin string) bool {
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.refresher.markAccepted(token, origin)
+		return false
+	}
+	return rejectsToken(resp.Header) ||
+		t.cfg.Lenient && maybeRejectsToken(resp.Header) && (readOnly(method) || token.expired(t.cfg.Now()))
+}
+
+// Do sends req like an http.Client over t, for callers that want authentication above the HTTP client. It follows
+// redirects, keeps no cookies, and has no timeout except req's context.
 func (t *Transport) Do(req *http.Request) (*http.Response, error) {
 	return (&http.Client{Transport: t}).Do(req)
 }
 
-// Token returns a token that is good to use now, refreshed if need be: t is an [oauth2.TokenSource]. It waits for at most
-// the Timeout of the Config. The errors are those of RoundTrip.
+// Token returns a token that is valid now, refreshed if necessary: t is an [oauth2.TokenSource]. It waits at most
+// Config.Timeout. Its errors are those of RoundTrip.
 func (t *Transport) Token() (*oauth2.Token, error) {
-	h, err := t.session.usable(context.Background())
+	token, err := t.refresher.validToken(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	return cloneToken(h.token), nil
+	return cloneToken(token.token), nil
 }
 
-// Current returns a copy of the token held now, good or not, without any I/O; nil if there is none yet.
-func (t *Transport) Current() *oauth2.Token { return t.session.current() }
+// Current returns a copy of the cached token, valid or not, or nil if there is none yet. It does no I/O.
+func (t *Transport) Current() *oauth2.Token { return t.refresher.current() }
 
-// Refresh refreshes the token now, however long it is still good, and returns the new one. It joins a refresh that is under
-// way; it does not shorten the pause after a failed one, whose error it then returns.
+// Refresh refreshes the token now, even if it is still valid, and returns the new one. It joins a refresh that is in
+// progress. During the pause after a failed refresh it returns the error of that refresh.
 func (t *Transport) Refresh(ctx context.Context) (*oauth2.Token, error) {
-	h, err := t.session.renewNow(ctx)
+	token, err := t.refresher.refreshNow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return cloneToken(h.token), nil
+	return cloneToken(token.token), nil
 }
 
-// SetToken puts token, from a new sign-in, in the place of what was there and saves it to the Store. It ends the state
-// after ErrSessionEnded; what a refresh that is under way brings is thrown away. If the Store fails the token is in force
-// all the same and the error says so. The Save hook is not called: it is the caller who has the token.
+// SetToken replaces the token with one from a new login, and saves it to the Store. Requests stop failing with
+// ErrLoginRequired. The result of a refresh that is in progress is discarded. If the Store fails, the token is used all
+// the same, and the error says why. The Save hook is not called: the caller has the token already.
 func (t *Transport) SetToken(ctx context.Context, token *oauth2.Token) error {
 	if err := checkToken(token); err != nil {
 		return err
 	}
-	return t.session.set(ctx, token)
+	return t.refresher.setToken(ctx, token)
 }
 
-// CloseIdleConnections closes the idle connections of Base, if it can. http.Client.CloseIdleConnections calls it.
+// CloseIdleConnections closes the idle connections of Base, if Base supports that. http.Client.CloseIdleConnections
+// calls it.
 func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.cfg.Base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// String names the type and nothing of what is in it, so that no print shows a token.
+// String returns the name of the type, so that no print shows a token.
 func (t *Transport) String() string { return "authclient.Transport" }
 
-// GoString is String, for %#v.
+// GoString returns String, for %#v.
 func (t *Transport) GoString() string { return t.String() }

@@ -34,8 +34,8 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // call is what the world saw of one request to an API.
 type call struct{ method, url, authorization, body string }
 
-// world is an authorization server and all the APIs there are, in process. The n-th access token it hands out is at-n, with
-// the refresh token rt-n; the sign-in brings at-1 and rt-1. Refresh tokens rotate, with a grace of 10 s.
+// world is an authorization server and all the APIs there are, in process. The n-th access token it hands out is
+// at-n, with the refresh token rt-n; the sign-in brings at-1 and rt-1. Refresh tokens rotate, with a grace of 10 s.
 type world struct {
 	// All may be nil. refresh is asked before the n-th refresh request is answered, and answers it instead unless it
 	// returns neither; api likewise for requests to APIs.
@@ -62,7 +62,7 @@ func newWorld() *world {
 }
 
 // signIn returns the token of the sign-in.
-func (w *world) signIn() *oauth2.Token {
+func (w *world) login() *oauth2.Token {
 	expiry := time.Now().Add(w.lifetime)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,7 +206,7 @@ func (w *world) transport(t *testing.T, mods ...func(*authclient.Config)) *authc
 	for _, mod := range mods {
 		mod(cfg)
 	}
-	transport, err := authclient.New(cfg, w.signIn())
+	transport, err := authclient.New(cfg, w.login())
 	require.NoError(t, err)
 	return transport
 }

@@ -41,7 +41,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	}
 	response, err := s.api.Do(request)
 	switch {
-	case errors.Is(err, authclient.ErrSessionEnded):
+	case errors.Is(err, authclient.ErrLoginRequired):
 		a.signInAgain(w, r)
 		return
 	case errors.Is(err, authclient.ErrRefreshFailed):

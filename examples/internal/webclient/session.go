@@ -50,7 +50,7 @@ func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, 
 		s.saved = saved(token, s.saved)
 		return nil
 	}
-	cfg.OnSessionEnded = func(err error) {
+	cfg.OnLoginRequired = func(err error) {
 		a.logger.Info("session ended: the authorization server no longer renews it", "error", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -51,22 +51,22 @@ func TestBodyIsSentAgain(t *testing.T) {
 		{"without GetBody, of known length, but none is kept by default", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
 			int64(len(order)), nil, "POST", "", 401, []string{order}},
 		{"small enough to be kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
-			int64(len(order)), func(c *authclient.Config) { c.MaxReplayBody = 11 }, "POST", "", 200, []string{order, order}},
+			int64(len(order)), func(c *authclient.Config) { c.MaxRetryBody = 11 }, "POST", "", 200, []string{order, order}},
 		{"a byte too large to be kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
-			int64(len(order)), func(c *authclient.Config) { c.MaxReplayBody = 10 }, "POST", "", 401, []string{order}},
+			int64(len(order)), func(c *authclient.Config) { c.MaxRetryBody = 10 }, "POST", "", 401, []string{order}},
 		{"of unknown length is not kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
-			-1, func(c *authclient.Config) { c.MaxReplayBody = 1 << 20 }, "POST", "", 401, []string{order}},
+			-1, func(c *authclient.Config) { c.MaxRetryBody = 1 << 20 }, "POST", "", 401, []string{order}},
 
 		{"POST, when unsafe methods are not sent again", func() io.Reader { return strings.NewReader(order) }, 0,
-			func(c *authclient.Config) { c.ReplayUnsafe = false }, "POST", "", 401, []string{order}},
+			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "POST", "", 401, []string{order}},
 		{"PATCH likewise", func() io.Reader { return strings.NewReader(order) }, 0,
-			func(c *authclient.Config) { c.ReplayUnsafe = false }, "PATCH", "", 401, []string{order}},
+			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "PATCH", "", 401, []string{order}},
 		{"PUT is idempotent", func() io.Reader { return strings.NewReader(order) }, 0,
-			func(c *authclient.Config) { c.ReplayUnsafe = false }, "PUT", "", 200, []string{order, order}},
+			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "PUT", "", 200, []string{order, order}},
 		{"DELETE is idempotent", func() io.Reader { return nil }, 0,
-			func(c *authclient.Config) { c.ReplayUnsafe = false }, "DELETE", "", 200, []string{"", ""}},
+			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "DELETE", "", 200, []string{"", ""}},
 		{"POST with an Idempotency-Key", func() io.Reader { return strings.NewReader(order) }, 0,
-			func(c *authclient.Config) { c.ReplayUnsafe = false }, "POST", "Idempotency-Key", 200, []string{order, order}},
+			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "POST", "Idempotency-Key", 200, []string{order, order}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,10 +130,10 @@ func TestBodyIsClosedWhenNothingIsSent(t *testing.T) {
 		w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
 		rt := w.transport(t)
 		_, err := rt.Refresh(t.Context())
-		require.ErrorIs(t, err, authclient.ErrSessionEnded)
+		require.ErrorIs(t, err, authclient.ErrLoginRequired)
 		body := &once{Reader: strings.NewReader("{}")}
 		_, err = do(t.Context(), rt, http.MethodPost, apiURL, body)
-		require.ErrorIs(t, err, authclient.ErrSessionEnded)
+		require.ErrorIs(t, err, authclient.ErrLoginRequired)
 		assert.Equal(t, 1, body.closed)
 	})
 }
@@ -145,7 +145,7 @@ func TestBodyThatIsNotAsLongAsItSays(t *testing.T) {
 	}{{"shorter", "1234567"}, {"longer", "123456789"}} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld()
-			rt := w.transport(t, func(c *authclient.Config) { c.MaxReplayBody = 100 })
+			rt := w.transport(t, func(c *authclient.Config) { c.MaxRetryBody = 100 })
 			body := &once{Reader: strings.NewReader(row.body)}
 			req, err := http.NewRequest(http.MethodPost, apiURL, body)
 			require.NoError(t, err)

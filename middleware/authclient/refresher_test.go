@@ -91,7 +91,7 @@ func TestJitterSpreadsTheRefreshes(t *testing.T) {
 func TestTokenOfUnknownLifetimeIsUsedUntilRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		token := w.signIn()
+		token := w.login()
 		token.Expiry, token.ExpiresIn = time.Time{}, 0
 		rt, err := authclient.New(w.config(), token)
 		require.NoError(t, err)
@@ -108,11 +108,11 @@ func TestTokenOfUnknownLifetimeIsUsedUntilRefused(t *testing.T) {
 func TestTokenWithoutRefreshToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		token := w.signIn()
+		token := w.login()
 		token.RefreshToken = ""
 		cfg := w.config()
 		ended := 0
-		cfg.OnSessionEnded = func(error) { ended++ }
+		cfg.OnLoginRequired = func(error) { ended++ }
 		rt, err := authclient.New(cfg, token)
 		require.NoError(t, err)
 		time.Sleep(time.Hour - time.Millisecond)
@@ -126,7 +126,7 @@ func TestTokenWithoutRefreshToken(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		for range 3 {
 			_, err = tryGet(t.Context(), rt)
-			assert.ErrorIs(t, err, authclient.ErrSessionEnded)
+			assert.ErrorIs(t, err, authclient.ErrLoginRequired)
 		}
 		assert.Equal(t, 1, ended)
 		assert.Zero(t, w.refreshed())
@@ -309,21 +309,21 @@ func TestSetTokenRefusesNone(t *testing.T) {
 	assert.Equal(t, "at-1", rt.Current().AccessToken)
 }
 
-func TestOnSessionEndedMaySignInAgain(t *testing.T) {
+func TestOnLoginRequiredMaySignInAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
 		var rt *authclient.Transport
 		rt = w.transport(t, func(c *authclient.Config) {
-			c.OnSessionEnded = func(error) {
+			c.OnLoginRequired = func(error) {
 				_, err := rt.Token()
-				assert.ErrorIs(t, err, authclient.ErrSessionEnded)
-				assert.NoError(t, rt.SetToken(t.Context(), w.signIn()))
+				assert.ErrorIs(t, err, authclient.ErrLoginRequired)
+				assert.NoError(t, rt.SetToken(t.Context(), w.login()))
 			}
 		})
 		time.Sleep(time.Hour)
 		_, err := tryGet(t.Context(), rt)
-		assert.ErrorIs(t, err, authclient.ErrSessionEnded, "who waited is told")
+		assert.ErrorIs(t, err, authclient.ErrLoginRequired, "who waited is told")
 		assert.Equal(t, 200, get(t, rt), "the next is served")
 	})
 }
