@@ -25,6 +25,9 @@ import (
 // length of salt for PS256, PS384 and PS512, where [Key.Verify] does not.
 func Keyfunc(source KeySource) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
+		if source == nil {
+			return nil, fmt.Errorf("%w: the source of Keyfunc is nil", ErrUnavailable)
+		}
 		kid, ok := token.Header["kid"].(string)
 		if _, named := token.Header["kid"]; named && !ok {
 			return nil, fmt.Errorf("%w: the token's kid is not a string", ErrKeyNotFound)
@@ -84,6 +87,9 @@ type keyfuncSource struct {
 func (s *keyfuncSource) Lookup(ctx context.Context, kid, alg string) ([]*Key, error) {
 	if err := checkAlgorithm(alg); err != nil {
 		return nil, err
+	}
+	if s.keyfunc == nil {
+		return nil, fmt.Errorf("%w: the keyfunc of FromKeyfunc is nil", ErrUnavailable)
 	}
 	found, err := s.ask(ctx, kid, alg)
 	if err != nil {

@@ -253,6 +253,14 @@ func TestFromKeyfuncRotation(t *testing.T) {
 	assert.NotSame(t, old, lookUp(), "what is not current never becomes current again")
 }
 
+// TestNilKeyfunc: what is missing is not blamed on the token.
+func TestNilKeyfunc(t *testing.T) {
+	_, err := jwks.FromKeyfunc(nil).Lookup(t.Context(), "a", "ES256")
+	assert.ErrorIs(t, err, jwks.ErrUnavailable)
+	_, err = jwt.Parse(signed(t, "ES256", ecSigner(t), nil), jwks.Keyfunc(nil), jwt.WithValidMethods([]string{"ES256"}))
+	assert.ErrorIs(t, err, jwks.ErrUnavailable)
+}
+
 // TestFromKeyfuncAndBack: the two are each other's inverse.
 func TestFromKeyfuncAndBack(t *testing.T) {
 	signer := ecSigner(t)

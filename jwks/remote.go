@@ -120,7 +120,8 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 		case err != nil:
 			problem("Issuer %q: %w", weburl.Redact(cfg.Issuer), err)
 		case weburl.HasQuery(u):
-			problem("Issuer %q: the URL has a query, but an issuer has none (RFC 8414, Section 2)", weburl.Redact(cfg.Issuer))
+			problem("Issuer %q: the URL has a query, but an issuer has none (RFC 8414, Section 2)",
+				weburl.Redact(cfg.Issuer))
 		}
 	}
 	if cfg.URL != "" {

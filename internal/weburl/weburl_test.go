@@ -215,6 +215,37 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// FuzzURL: what Parse accepts is what it promises, and what Redact returns holds neither user info nor query nor fragment.
+func FuzzURL(f *testing.F) {
+	for _, address := range []string{
+		"https://user:password@issuer.example:8443/a%2Fb?c=d#e", "http://[::1%25lo]:5000/", "http://LocalHost.", "user:password@host",
+		"postgres//user:password@host/db", "https:opaque", "//host?query", "https://issuer.example/\x00", "https://ä.example/ä?ä",
+	} {
+		f.Add(address)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		shown := weburl.Redact(address)
+		assert.NotContains(t, shown, "?")
+		assert.NotContains(t, shown, "#")
+		assert.LessOrEqual(t, len(shown), 200+len("…"))
+		u, err := weburl.Parse(address, false)
+		if err != nil {
+			require.Nil(t, u)
+			return
+		}
+		require.True(t, u.Scheme == "https" || u.Scheme == "http" && weburl.IsLoopback(u.Hostname()), address)
+		require.NotEmpty(t, u.Hostname())
+		require.Nil(t, u.User)
+		require.Empty(t, u.Fragment)
+		require.NoError(t, weburl.CheckStep(u, u, false))
+		if len(shown) < 200 {
+			again, err := weburl.Parse(shown, false)
+			require.NoError(t, err, shown)
+			require.Equal(t, u.Host, again.Host)
+		}
+	})
+}
+
 func TestClip(t *testing.T) {
 	assert.Equal(t, "", weburl.Clip("", 4))
 	assert.Equal(t, "abcd", weburl.Clip("abcd", 4))
