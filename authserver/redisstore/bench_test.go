@@ -14,9 +14,9 @@ import (
 	"github.com/bearergate/bearergate/authserver/redisstore"
 )
 
-// BenchmarkCreate is a sign-in, and what a session takes in memory; on a server of its own.
+// BenchmarkCreate measures Create, and how much memory a grant takes, on a server of its own.
 func BenchmarkCreate(b *testing.B) {
-	addr, stop, err := start()
+	addr, stop, err := startServer()
 	require.NoError(b, err)
 	b.Cleanup(stop)
 	client := connect(b, addr)
@@ -32,15 +32,18 @@ func BenchmarkCreate(b *testing.B) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	i := 0
 	for ; b.Loop(); i++ {
-		require.NoError(b, s.Create(b.Context(), authserver.Grant{ID: fmt.Sprintf("%022d", i), Salt: make([]byte, 16), ClientID: "client",
-			Subject: fmt.Sprintf("user-%032d", i), SessionID: fmt.Sprintf("session%015d", i), Refresh: true, RedirectURI: "https://app.example/signin-oidc",
-			Scopes: []string{"openid", "profile", "api1", "offline_access"}, Challenge: fmt.Sprintf("%043d", i), Nonce: fmt.Sprintf("%022d", i),
-			AMR: []string{"pwd"}, AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(30 * 24 * time.Hour), IdleExpiresAt: now.Add(time.Minute)}))
+		require.NoError(b, s.Create(b.Context(), authserver.Grant{
+			ID: fmt.Sprintf("%022d", i), Salt: make([]byte, 16), ClientID: "client", Subject: fmt.Sprintf("user-%032d", i),
+			SessionID: fmt.Sprintf("session%015d", i), Refresh: true, RedirectURI: "https://app.example/signin-oidc",
+			Scopes:    []string{"openid", "profile", "api1", "offline_access"},
+			Challenge: fmt.Sprintf("%043d", i), Nonce: fmt.Sprintf("%022d", i), AMR: []string{"pwd"}, AuthTime: now,
+			CreatedAt: now, ExpiresAt: now.Add(30 * 24 * time.Hour), IdleExpiresAt: now.Add(time.Minute),
+		}))
 	}
-	b.ReportMetric((used()-before)/float64(i), "bytes/session")
+	b.ReportMetric((used()-before)/float64(i), "bytes/grant")
 }
 
-// BenchmarkAdvance is the atomic step of a refresh.
+// BenchmarkAdvance measures the atomic step of a refresh.
 func BenchmarkAdvance(b *testing.B) {
 	s := open(b, config(b))
 	require.NoError(b, s.Create(b.Context(), grant("a")))
@@ -52,7 +55,8 @@ func BenchmarkAdvance(b *testing.B) {
 	}
 }
 
-// BenchmarkRefresh is the whole of it: the token endpoint's work, a read, a signature and the step, by 1, 4 and 16 clients.
+// BenchmarkRefresh is the whole of it: the token endpoint's work, a read, a signature and the step, by 1, 4 and 16
+// clients.
 func BenchmarkRefresh(b *testing.B) {
 	for _, clients := range []int{1, 4, 16} {
 		b.Run(fmt.Sprint(clients, " clients"), func(b *testing.B) {

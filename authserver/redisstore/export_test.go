@@ -1,8 +1,8 @@
 package redisstore
 
-// For the fuzz test, and for tests that damage what is in Redis.
+// For the fuzz target, and for tests that write damaged data.
 var (
-	Marshal   = marshal
-	Unmarshal = unmarshal
-	Entry     = entry
+	EncodeRow   = encodeRow
+	DecodeRow   = decodeRow
+	EncodeEntry = encodeEntry
 )

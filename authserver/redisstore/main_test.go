@@ -19,28 +19,28 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(silent{}) // servers that are down are what some tests are about
+	redis.SetLogger(silentLogger{}) // some tests stop their servers
 	code := m.Run()
-	stopOwn()
+	stopStarted()
 	os.Exit(code)
 }
 
-type silent struct{}
+type silentLogger struct{}
 
-func (silent) Printf(context.Context, string, ...any) {}
+func (silentLogger) Printf(context.Context, string, ...any) {}
 
-var stopOwn = func() {}
+var stopStarted = func() {}
 
-// server returns the address of a Redis server: the one that REDISSTORE_TEST_ADDR names, or the usual one of this machine, or one that
-// is started for the tests. Without any a test is skipped, and fails where CI is set.
-func server(t testing.TB) string {
+// serverAddr returns the address of a Redis server: that in REDISSTORE_TEST_ADDR, or the one on the usual port, or one
+// that is started for the tests. Without any, the test is skipped, or fails where CI is set.
+func serverAddr(t testing.TB) string {
 	t.Helper()
 	addr, err := findServer()
-	orSkip(t, err)
+	requireServer(t, err)
 	return addr
 }
 
-func orSkip(t testing.TB, err error) {
+func requireServer(t testing.TB, err error) {
 	t.Helper()
 	if err != nil && os.Getenv("CI") == "" && os.Getenv("REDISSTORE_TEST_ADDR") == "" {
 		t.Skip("there is no Redis: ", err)
@@ -56,9 +56,9 @@ var findServer = sync.OnceValues(func() (string, error) {
 	if ping(usual) == nil {
 		return usual, nil
 	}
-	addr, stop, err := start()
+	addr, stop, err := startServer()
 	if err == nil {
-		stopOwn = stop
+		stopStarted = stop
 	}
 	return addr, err
 })
@@ -69,8 +69,8 @@ func ping(addr string) error {
 	return c.Ping(context.Background()).Err()
 }
 
-// start runs a server on a free port that keeps nothing on disk.
-func start(args ...string) (addr string, stop func(), err error) {
+// startServer starts Redis on a free port, without persistence.
+func startServer(args ...string) (addr string, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
@@ -93,7 +93,7 @@ func start(args ...string) (addr string, stop func(), err error) {
 		_ = os.RemoveAll(dir)
 	}
 	addr = fmt.Sprintf("127.0.0.1:%d", port)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // another process has nothing else to wait for
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // polls, since the process sends no notice
 		if err = ping(addr); err == nil {
 			return addr, stop, nil
 		}
@@ -113,10 +113,10 @@ func connect(t testing.TB, addr string) *redis.Client {
 	return c
 }
 
-// config is that of a store whose keys have a prefix of their own and go when the test ends.
+// config returns the configuration of a store with a new prefix, whose keys are deleted when the test ends.
 func config(t testing.TB) redisstore.Config {
 	t.Helper()
-	c := connect(t, server(t))
+	c := connect(t, serverAddr(t))
 	prefix := "bearergate test " + rand.Text()[:12] + ":"
 	t.Cleanup(func() {
 		if names := keys(t, c, prefix); len(names) > 0 {

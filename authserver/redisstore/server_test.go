@@ -23,8 +23,8 @@ const issuer = "http://127.0.0.1:5000"
 
 var refreshKey = []byte("fedcba9876543210fedcba9876543210")
 
-// newServer is a server over a store, with one public client that gets its sessions from IssueTokens.
-func newServer(s *redisstore.Store, now func() time.Time, mods ...func(*authserver.Config)) (*authserver.Server, error) {
+// newServer returns a server over a store, with one public client whose grants come from IssueTokens.
+func newServer(s *redisstore.Store, now func() time.Time, changes ...func(*authserver.Config)) (*authserver.Server, error) {
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: s, Now: now})
 	if err != nil {
 		return nil, err
@@ -32,14 +32,16 @@ func newServer(s *redisstore.Store, now func() time.Time, mods ...func(*authserv
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys, cfg.Keys, cfg.Now, cfg.RefreshGrace = s, [][]byte{refreshKey}, keys, now, time.Minute
 	cfg.Resources = map[string][]string{"api1": {"api1"}}
-	cfg.Clients = []authserver.Client{{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}}}
-	for _, mod := range mods {
-		mod(cfg)
+	cfg.Clients = []authserver.Client{
+		{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"api1", "offline_access"}},
+	}
+	for _, change := range changes {
+		change(cfg)
 	}
 	return authserver.New(cfg)
 }
 
-func signIn(t testing.TB, srv *authserver.Server, subject string) string {
+func issueRefreshToken(t testing.TB, srv *authserver.Server, subject string) string {
 	t.Helper()
 	tokens, err := srv.IssueTokens(t.Context(), authserver.IssueRequest{ClientID: "app", Subject: subject})
 	require.NoError(t, err)
@@ -62,50 +64,51 @@ func refresh(srv http.Handler, token string) (answer, error) {
 	return a, json.Unmarshal(rec.Body.Bytes(), &a)
 }
 
-// TestNodes: eight processes, each with connections and a server of its own.
+// Each of the eight processes has connections and a server of its own.
 func TestNodes(t *testing.T) {
 	storetest.RunNodes(t,
-		func(t *testing.T) string { return server(t) + "\n" + config(t).Prefix },
-		func(t *testing.T, shared string) authserver.Store {
-			addr, prefix, _ := strings.Cut(shared, "\n")
+		func(t *testing.T) string { return serverAddr(t) + "\n" + config(t).Prefix },
+		func(t *testing.T, location string) authserver.Store {
+			addr, prefix, _ := strings.Cut(location, "\n")
 			client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 3, PoolTimeout: time.Minute, ReadTimeout: time.Minute})
 			t.Cleanup(func() { assert.NoError(t, client.Close()) })
 			return open(t, redisstore.Config{Client: client, Prefix: prefix, SealKeys: [][]byte{sealKey}, Timeout: time.Minute})
 		})
 }
 
-// TestOutage: Redis is away, or its answers are.
 func TestOutage(t *testing.T) {
 	cfg := config(t)
-	line := storetest.NewLine(t, server(t))
+	line := storetest.NewLine(t, serverAddr(t))
 	through := cfg
 	through.Client = connect(t, line.Addr())
 	storetest.RunOutage(t, line, open(t, through), open(t, cfg))
 }
 
-// TestRolledBackSessionGoesOn: Redis has crashed and lost the last second. The client is one token ahead.
-func TestRolledBackSessionGoesOn(t *testing.T) {
+// After a crash that lost the last second of Redis, the client is one token ahead of the store.
+func TestMaxRollbackHealsLostWrite(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		maxRollback int
 		want        int
 	}{
-		{"not by itself", 0, http.StatusBadRequest},
-		{"when it is switched on", 1, http.StatusOK},
+		{"rejected by default", 0, http.StatusBadRequest},
+		{"healed with MaxRollback 1", 1, http.StatusOK},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := config(t)
 			s := open(t, cfg)
-			srv, err := newServer(s, func() time.Time { return epoch }, func(c *authserver.Config) { c.MaxRollback = row.maxRollback })
+			srv, err := newServer(s, func() time.Time { return epoch }, func(c *authserver.Config) {
+				c.MaxRollback = row.maxRollback
+			})
 			require.NoError(t, err)
-			first := signIn(t, srv, "alice")
+			first := issueRefreshToken(t, srv, "alice")
 			names := keys(t, cfg.Client, cfg.Prefix+"grant:")
 			require.Len(t, names, 1)
 			before := cfg.Client.Get(t.Context(), names[0]).Val()
 			a, err := refresh(srv, first)
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, a.status)
-			require.NoError(t, cfg.Client.Set(t.Context(), names[0], before, time.Hour).Err(), "what the AOF had")
+			require.NoError(t, cfg.Client.Set(t.Context(), names[0], before, time.Hour).Err(), "restore the row as the AOF had it")
 			b, err := refresh(srv, a.RefreshToken)
 			require.NoError(t, err)
 			assert.Equal(t, row.want, b.status)

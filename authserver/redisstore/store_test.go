@@ -23,18 +23,18 @@ import (
 var epoch = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func grant(id string) authserver.Grant {
-	return authserver.Grant{ID: id, Salt: []byte("0123456789abcdef"), ClientID: "c", Subject: "s", Refresh: true, CreatedAt: epoch,
-		ExpiresAt: epoch.Add(time.Hour), IdleExpiresAt: epoch.Add(time.Hour), Generation: 1}
+	return authserver.Grant{ID: id, Salt: []byte("0123456789abcdef"), ClientID: "c", Subject: "s", Refresh: true,
+		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour), IdleExpiresAt: epoch.Add(time.Hour), Generation: 1}
 }
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) authserver.Store { return open(t, config(t)) })
 }
 
-// TestCluster: one node with all slots refuses what touches keys of two slots just as many nodes do.
+// A cluster of one node rejects commands on keys of two slots just as one of many nodes does.
 func TestCluster(t *testing.T) {
-	addr, stop, err := start("--cluster-enabled", "yes")
-	orSkip(t, err)
+	addr, stop, err := startServer("--cluster-enabled", "yes")
+	requireServer(t, err)
 	t.Cleanup(stop)
 	node := connect(t, addr)
 	require.NoError(t, node.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
@@ -59,19 +59,19 @@ func TestCluster(t *testing.T) {
 	assert.ErrorIs(t, err, redisstore.ErrReplicas)
 }
 
-func TestServerThatEvictsIsRefused(t *testing.T) {
-	addr, stop, err := start("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru")
-	orSkip(t, err)
+func TestEvictingServerIsRejected(t *testing.T) {
+	addr, stop, err := startServer("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru")
+	requireServer(t, err)
 	t.Cleanup(stop)
 	_, err = redisstore.Open(t.Context(), redisstore.Config{Client: connect(t, addr), SealKeys: [][]byte{sealKey}})
 	assert.ErrorIs(t, err, redisstore.ErrEvicts)
 	assert.ErrorContains(t, err, "volatile-lru")
 }
 
-func TestConfigIsChecked(t *testing.T) {
+func TestOpenValidatesConfig(t *testing.T) {
 	_, err := redisstore.Open(t.Context(), redisstore.Config{Prefix: "{one slot}", Timeout: -1})
 	require.ErrorIs(t, err, jwks.ErrSealKey)
-	for _, problem := range []string{"Client is missing", "Prefix has a brace", "Timeout is negative"} {
+	for _, problem := range []string{"Client is missing", `Prefix "{one slot}" must not contain a brace`, "Timeout is negative"} {
 		assert.ErrorContains(t, err, problem, "all problems at once")
 	}
 	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", Password: "hunter2", DialerRetries: 1})
@@ -80,16 +80,16 @@ func TestConfigIsChecked(t *testing.T) {
 	assert.ErrorContains(t, err, "key 0 has 31")
 	cfg := redisstore.Config{Client: c, SealKeys: [][]byte{sealKey}}
 	_, err = redisstore.Open(t.Context(), cfg)
-	assert.ErrorContains(t, err, "redisstore: ", "nobody there")
+	assert.ErrorContains(t, err, "redisstore: ", "no server")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		assert.Equal(t, "redisstore.Config", fmt.Sprintf(verb, cfg))
 		assert.Equal(t, "redisstore.Store", fmt.Sprintf(verb, open(t, config(t))))
 	}
 }
 
-var errCrash = errors.New("the process ends here")
+var errCrash = errors.New("simulated crash")
 
-// crash is a hook that lets some commands through and fails all that come after.
+// crash is a hook that lets some commands through and fails all later ones.
 type crash struct{ left atomic.Int64 }
 
 func (c *crash) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -121,17 +121,17 @@ func (c *crash) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// TestCrashAnywhere ends the process after each command of Create, Revoke and Sweep. A grant that is there is always found by all of its
-// names, a revocation that was acknowledged is always there, and the next one who tries gets it done.
-func TestCrashAnywhere(t *testing.T) {
+// TestCrashAfterEachCommand simulates a crash after each command of Create, Revoke and Sweep. Every existing grant is
+// found by its subject, client and session. Every acknowledged revocation exists. And the next attempt succeeds.
+func TestCrashAfterEachCommand(t *testing.T) {
 	cfg := config(t)
 	hook := new(crash)
-	broken := connect(t, server(t))
+	broken := connect(t, serverAddr(t))
 	hook.left.Store(1 << 40)
 	broken.AddHook(hook)
 	crashing := cfg
 	crashing.Client = broken
-	whole, dying := open(t, cfg), open(t, crashing)
+	working, crashed := open(t, cfg), open(t, crashing)
 	selectors := []authserver.Selector{{Subject: "s"}, {ClientID: "c"}, {SessionID: "z"}}
 	ctx := t.Context()
 	created, revoked := 0, 0
@@ -141,8 +141,8 @@ func TestCrashAnywhere(t *testing.T) {
 		g.SessionID = "z"
 
 		hook.left.Store(after)
-		err := dying.Create(ctx, g)
-		_, missing := whole.Grant(ctx, id)
+		err := crashed.Create(ctx, g)
+		_, missing := working.Grant(ctx, id)
 		if err == nil {
 			created++
 			require.NoError(t, missing)
@@ -150,7 +150,7 @@ func TestCrashAnywhere(t *testing.T) {
 			require.ErrorIs(t, err, errCrash)
 		}
 		for _, sel := range selectors {
-			list, err := whole.Grants(ctx, sel, epoch, 0)
+			list, err := working.Grants(ctx, sel, epoch, 0)
 			require.NoError(t, err)
 			if missing == nil {
 				require.Len(t, list, 1, "after %d commands, by %+v", after, sel)
@@ -159,36 +159,36 @@ func TestCrashAnywhere(t *testing.T) {
 			}
 		}
 		if missing != nil {
-			require.NoError(t, whole.Create(ctx, g), "it can be made again")
+			require.NoError(t, working.Create(ctx, g), "it can be created again")
 		}
 
 		sel := selectors[after%3]
 		hook.left.Store(after)
-		n, err := dying.Revoke(ctx, sel, "user", epoch.Add(time.Second))
+		n, err := crashed.Revoke(ctx, sel, "user", epoch.Add(time.Second))
 		if err == nil {
 			revoked++
 			require.Equal(t, 1, n)
-		} else if again, err := whole.Revoke(ctx, sel, "user", epoch.Add(time.Second)); true {
+		} else if again, err := working.Revoke(ctx, sel, "user", epoch.Add(time.Second)); true {
 			require.NoError(t, err)
-			got, err := whole.Grant(ctx, id)
+			got, err := working.Grant(ctx, id)
 			require.NoError(t, err)
-			assert.False(t, got.RevokedAt.IsZero(), "revoked by the first or by the second: %d, %d", n, again)
+			assert.False(t, got.RevokedAt.IsZero(), "revoked by the first or the second call: %d, %d", n, again)
 		}
 
 		hook.left.Store(after)
-		if _, err = dying.Sweep(ctx, epoch.Add(time.Second), 100); err != nil {
+		if _, err = crashed.Sweep(ctx, epoch.Add(time.Second), 100); err != nil {
 			require.ErrorIs(t, err, errCrash)
 		}
-		_, err = whole.Sweep(ctx, epoch.Add(time.Hour), 100) // if Revoke could not say that it comes sooner, at its end
+		_, err = working.Sweep(ctx, epoch.Add(time.Hour), 100) // at the end of the grant, in case Revoke could not reschedule it
 		require.NoError(t, err)
-		_, err = whole.Grant(ctx, id)
+		_, err = working.Grant(ctx, id)
 		require.ErrorIs(t, err, authserver.ErrNotFound)
 	}
-	assert.NotZero(t, created, "a crash came late enough")
-	assert.NotZero(t, revoked, "a crash came late enough")
+	assert.NotZero(t, created, "some crashes came late enough")
+	assert.NotZero(t, revoked, "some crashes came late enough")
 
-	// What crashed Creates and Sweeps have left in the indexes goes in time.
-	_, err := whole.Sweep(ctx, epoch.Add(3*time.Hour), 100)
+	// Sweep removes what crashed calls left in the indexes.
+	_, err := working.Sweep(ctx, epoch.Add(3*time.Hour), 100)
 	require.NoError(t, err)
 	for _, name := range keys(t, cfg.Client, cfg.Prefix+"client:") {
 		assert.Zero(t, cfg.Client.ZCard(ctx, name).Val(), name)
@@ -196,7 +196,7 @@ func TestCrashAnywhere(t *testing.T) {
 	assert.Empty(t, keys(t, cfg.Client, cfg.Prefix+"grant:"))
 }
 
-// TestIndexesAreNotTrusted: an index names a grant of somebody else, and one that is not there.
+// An index names a grant of another subject, and one that does not exist.
 func TestIndexesAreNotTrusted(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
@@ -219,11 +219,11 @@ func TestIndexesAreNotTrusted(t *testing.T) {
 	assert.True(t, g.RevokedAt.IsZero())
 }
 
-// TestCommandsAreNotSentTwice: the answer to a command is lost. The client would send it again and take the first one's effect for
-// somebody else's.
+// When the answer to a command is lost, go-redis would send it again, and the second one would report the effect of the
+// first as a conflict.
 func TestCommandsAreNotSentTwice(t *testing.T) {
 	cfg := config(t)
-	n := storetest.NewLine(t, server(t))
+	n := storetest.NewLine(t, serverAddr(t))
 	s := cfg
 	s.Client = connect(t, n.Addr())
 	through, direct := open(t, s), open(t, cfg)
@@ -235,10 +235,10 @@ func TestCommandsAreNotSentTwice(t *testing.T) {
 	n.LoseAnswers(false)
 	g, err := direct.Grant(t.Context(), "a")
 	require.NoError(t, err)
-	assert.EqualValues(t, 2, g.Generation, "it was carried out")
+	assert.EqualValues(t, 2, g.Generation, "the first command took effect")
 }
 
-func TestKeysGoByThemselves(t *testing.T) {
+func TestKeysExpireWithoutSweep(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	now := time.Now().UTC().Truncate(time.Millisecond)
@@ -253,7 +253,7 @@ func TestKeysGoByThemselves(t *testing.T) {
 	assert.Equal(t, g.IdleExpiresAt.Add(time.Hour), end())
 	require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: now, IdleExpiresAt: now.Add(24 * time.Hour),
 		AccessExpiresAt: now.Add(time.Minute)}))
-	assert.Equal(t, now.Add(25*time.Hour), end(), "a refresh puts it off")
+	assert.Equal(t, now.Add(25*time.Hour), end(), "a refresh extends it")
 	require.NoError(t, s.Once(t.Context(), "key", now, now.Add(time.Minute)))
 	n, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, "user", now)
 	require.NoError(t, err)
@@ -266,14 +266,15 @@ func TestKeysGoByThemselves(t *testing.T) {
 	}
 }
 
-func TestSweepLeavesWhatWasRefreshed(t *testing.T) {
+func TestSweepSkipsRefreshedGrants(t *testing.T) {
 	s := open(t, config(t))
-	for i := range 20 { // codes that live for a minute; every second one is exchanged for a session of an hour
+	for i := range 20 { // codes that live for a minute; every second one is exchanged for tokens, and lives for an hour
 		g := grant(fmt.Sprint(i))
 		g.Generation, g.IdleExpiresAt = 0, epoch.Add(time.Minute)
 		require.NoError(t, s.Create(t.Context(), g))
 		if i%2 == 0 {
-			require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: g.ID, To: 1, Now: epoch, IdleExpiresAt: epoch.Add(time.Hour)}))
+			step := authserver.Step{ID: g.ID, To: 1, Now: epoch, IdleExpiresAt: epoch.Add(time.Hour)}
+			require.NoError(t, s.Advance(t.Context(), step))
 		}
 	}
 	for _, row := range []struct {
@@ -286,8 +287,8 @@ func TestSweepLeavesWhatWasRefreshed(t *testing.T) {
 	}
 }
 
-// TestManyAreFoundAndRevoked: more than one page of an index, while others come and go.
-func TestManyAreFoundAndRevoked(t *testing.T) {
+// The index has more than one batch of entries, and two calls revoke at once.
+func TestRevokeManyConcurrently(t *testing.T) {
 	s := open(t, config(t))
 	const n = 1200
 	for i := range n {
@@ -309,30 +310,31 @@ func TestManyAreFoundAndRevoked(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.EqualValues(t, n-1, total.Load(), "each once")
+	assert.EqualValues(t, n-1, total.Load(), "each grant is revoked once")
 	list, err = s.Grants(t.Context(), authserver.Selector{Subject: "s"}, epoch, 0)
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	assert.Equal(t, "7", list[0].ID)
 }
 
-func TestGrantsThatDoNotFitAreRefused(t *testing.T) {
+func TestOversizedGrantIsRejected(t *testing.T) {
 	s := open(t, config(t))
 	g := grant("a")
 	g.RevokeReason = strings.Repeat("x", 33)
 	assert.ErrorContains(t, s.Create(t.Context(), g), "too long")
 	_, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, g.RevokeReason, epoch)
-	assert.ErrorContains(t, err, "more than 32")
+	assert.ErrorContains(t, err, "has 33 bytes, at most 32 are allowed")
 }
 
-func TestDamagedRows(t *testing.T) {
+func TestDamagedRowsAreErrors(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	require.NoError(t, s.Create(t.Context(), grant("a")))
 	key := cfg.Prefix + "grant:{a}"
 	good := cfg.Client.Get(t.Context(), key).Val()
 	for _, row := range []struct{ name, value string }{
-		{"nothing", ""}, {"cut off", good[:50]}, {"only the head", good[:138]}, {"another format", "\x02" + good[1:]}, {"not JSON", good[:140]},
+		{"empty", ""}, {"truncated", good[:50]}, {"only the head", good[:138]}, {"another format", "\x02" + good[1:]},
+		{"not JSON", good[:140]},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.NoError(t, cfg.Client.Set(t.Context(), key, row.value, 0).Err())

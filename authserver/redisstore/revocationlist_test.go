@@ -20,18 +20,19 @@ func issued(id string) authserver.Grant {
 	return g
 }
 
-// TestCrashLosesNoRevocation ends the process after each command of Revoke. Whatever is revoked is listed, and nothing else.
+// TestCrashLosesNoRevocation simulates a crash after each command of Revoke. The list has every revoked grant, and no
+// other.
 func TestCrashLosesNoRevocation(t *testing.T) {
 	cfg := config(t)
 	hook := new(crash)
-	broken := connect(t, server(t))
+	broken := connect(t, serverAddr(t))
 	hook.left.Store(1 << 40)
 	broken.AddHook(hook)
 	crashing := cfg
 	crashing.Client = broken
-	whole, dying := open(t, cfg), open(t, crashing)
+	working, crashed := open(t, cfg), open(t, crashing)
 	list := func() []authserver.Revocation {
-		all, err := whole.Revoked(t.Context(), time.Time{}, "", epoch, 0)
+		all, err := working.Revoked(t.Context(), time.Time{}, "", epoch, 0)
 		require.NoError(t, err)
 		return all
 	}
@@ -39,31 +40,31 @@ func TestCrashLosesNoRevocation(t *testing.T) {
 	outcomes := map[[2]bool]int{} // whether Revoke had no error, and whether the grant is revoked
 	for after := range int64(10) {
 		g := issued(fmt.Sprint(after))
-		require.NoError(t, whole.Create(t.Context(), g))
+		require.NoError(t, working.Create(t.Context(), g))
 		at := epoch.Add(time.Duration(after) * time.Minute)
 		hook.left.Store(after)
-		_, err := dying.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
-		got, readErr := whole.Grant(t.Context(), g.ID)
+		_, err := crashed.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
+		got, readErr := working.Grant(t.Context(), g.ID)
 		require.NoError(t, readErr)
 		outcomes[[2]bool{err == nil, !got.RevokedAt.IsZero()}]++
 		if got.RevokedAt.IsZero() {
-			assert.Equal(t, want, list(), "an entry in the list alone means nothing, after %d commands", after)
+			assert.Equal(t, want, list(), "an entry of a grant that is not revoked does not count, after %d commands", after)
 			at = at.Add(time.Second)
-			_, err = whole.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
+			_, err = working.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", at)
 			require.NoError(t, err)
 		}
 		want = append(want, authserver.Revocation{ID: g.ID, At: at, AccessExpiresAt: g.AccessExpiresAt})
 		assert.Equal(t, want, list(), "after %d commands", after)
 	}
-	assert.NotZero(t, outcomes[[2]bool{false, false}], "crashes came before the grant was revoked")
-	assert.NotZero(t, outcomes[[2]bool{true, true}], "and after")
+	assert.NotZero(t, outcomes[[2]bool{false, false}], "some crashes came before the grant was revoked")
+	assert.NotZero(t, outcomes[[2]bool{true, true}], "some crashes came after the grant was revoked")
 	assert.Zero(t, outcomes[[2]bool{true, false}])
-	_, err := whole.Sweep(t.Context(), epoch.Add(10*time.Minute), 100)
+	_, err := working.Sweep(t.Context(), epoch.Add(10*time.Minute), 100)
 	require.NoError(t, err)
-	assert.Zero(t, cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val(), "what the crashes have left in the list is gone, too")
+	assert.Zero(t, cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val(), "Sweep removes what the crashes left in the list")
 }
 
-func TestListOfRevocationsIsTrimmed(t *testing.T) {
+func TestRevocationListIsTrimmed(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	size := func() int64 { return cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val() }
@@ -72,7 +73,7 @@ func TestListOfRevocationsIsTrimmed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 	}
-	for i := range 100 { // nobody sweeps, and the access tokens live for ten minutes
+	for i := range 100 { // without Sweep; the access tokens live for ten minutes
 		at := epoch.Add(time.Duration(i) * time.Minute)
 		g := issued(fmt.Sprint(i))
 		g.ExpiresAt, g.AccessExpiresAt = at.Add(time.Hour), at.Add(10*time.Minute)
@@ -86,8 +87,8 @@ func TestListOfRevocationsIsTrimmed(t *testing.T) {
 
 	end := epoch.Add(200 * time.Minute)
 	require.NoError(t, s.Create(t.Context(), issued("b")))
-	for _, e := range []string{"no such grant", "b"} { // of calls that crashed or are under way
-		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: redisstore.Entry(end, e)}).Err())
+	for _, e := range []string{"no such grant", "b"} { // of calls that crashed or are running
+		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: redisstore.EncodeEntry(end, e)}).Err())
 	}
 	for _, row := range []struct {
 		now  time.Time
@@ -95,18 +96,18 @@ func TestListOfRevocationsIsTrimmed(t *testing.T) {
 	}{{end.Add(time.Hour - time.Millisecond), 2}, {end.Add(time.Hour), 0}} {
 		_, err = s.Sweep(t.Context(), row.now, 100)
 		require.NoError(t, err)
-		assert.Equal(t, row.want, size(), "an hour after its time nobody is about to make it true")
+		assert.Equal(t, row.want, size(), "an hour later, no call can be about to revoke it")
 	}
 }
 
-func TestListOfRevocationsIsNotTrusted(t *testing.T) {
+func TestRevocationListIsNotTrusted(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	require.NoError(t, s.Create(t.Context(), issued("alive")))
 	require.NoError(t, s.Create(t.Context(), issued("revoked")))
 	_, err := s.Revoke(t.Context(), authserver.Selector{ID: "revoked"}, "user", epoch)
 	require.NoError(t, err)
-	for _, e := range []string{redisstore.Entry(epoch, "alive"), redisstore.Entry(epoch, "nobody"), redisstore.Entry(epoch.Add(1e6), "revoked")} {
+	for _, e := range []string{redisstore.EncodeEntry(epoch, "alive"), redisstore.EncodeEntry(epoch, "nobody"), redisstore.EncodeEntry(epoch.Add(1e6), "revoked")} {
 		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: e}).Err())
 	}
 	all, err := s.Revoked(t.Context(), time.Time{}, "", epoch, 0)
@@ -117,15 +118,15 @@ func TestListOfRevocationsIsNotTrusted(t *testing.T) {
 	assert.ErrorIs(t, err, redisstore.ErrDamaged)
 }
 
-// TestAccessTokensThatOutliveTheirGrant: where access tokens live for days, a grant whose own end is long past can still be revoked by
-// its subject and its session, and is listed.
+// Where access tokens live for days, a grant can be revoked by subject and session long after its own end, and is
+// listed.
 func TestAccessTokensThatOutliveTheirGrant(t *testing.T) {
 	for name, issue := range map[string]func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time){
-		"from the beginning": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
+		"by Create": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
 			g.AccessExpiresAt = until
 			require.NoError(t, s.Create(t.Context(), g))
 		},
-		"by a refresh": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
+		"by Advance": func(t *testing.T, s *redisstore.Store, g authserver.Grant, until time.Time) {
 			require.NoError(t, s.Create(t.Context(), g))
 			step := authserver.Step{ID: g.ID, From: g.Generation, To: g.Generation + 1, Now: epoch, AccessExpiresAt: until}
 			require.NoError(t, s.Advance(t.Context(), step))
@@ -143,7 +144,7 @@ func TestAccessTokensThatOutliveTheirGrant(t *testing.T) {
 				later := epoch.Add(3 * 24 * time.Hour)
 				next := g
 				next.ID, next.CreatedAt, next.ExpiresAt, next.IdleExpiresAt = "next", later, later.Add(time.Hour), later.Add(time.Hour)
-				require.NoError(t, s.Create(t.Context(), next)) // takes entries away that are over
+				require.NoError(t, s.Create(t.Context(), next)) // removes expired entries
 				n, err := s.Revoke(t.Context(), sel, "user", later)
 				require.NoError(t, err)
 				assert.Equal(t, 2, n)
