@@ -137,7 +137,7 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 	if refusal := s.checkDetails(a, p); refusal != nil {
 		return a, refusal
 	}
-	return a, s.checkHint(r.Context(), a, p.get("id_token_hint"))
+	return a, s.checkIDTokenHint(r.Context(), a, p.get("id_token_hint"))
 }
 
 func (s *Server) checkDetails(a *authorization, p params) *oauthError {

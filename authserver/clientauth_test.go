@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +144,27 @@ func TestPrivateKeyJWT(t *testing.T) {
 		require.NoError(t, err)
 		return s
 	}
+	// text signs a header and claims as they are written.
+	text := func(header, payload string) string {
+		input := b64([]byte(header)) + "." + b64([]byte(payload))
+		signature, err := jwt.SigningMethodES256.Sign(input, key)
+		require.NoError(t, err)
+		return input + "." + b64(signature)
+	}
+	const header = `{"alg":"ES256","kid":"k1"}`
+	// claimsText are good claims, with one member written otherwise or with more text at the end.
+	claimsText := func(name, value, more string) string {
+		members := map[string]string{"iss": `"robot"`, "sub": `"robot"`, "aud": `"` + issuer + `"`, "jti": `"` + rand.Text() + `"`,
+			"exp": strconv.FormatInt(now.Add(time.Minute).Unix(), 10)}
+		members[name] = value
+		var all []string
+		for k, v := range members {
+			if k != "" {
+				all = append(all, `"`+k+`":`+v)
+			}
+		}
+		return "{" + strings.Join(all, ",") + more + "}"
+	}
 	hmac, err := jwt.NewWithClaims(jwt.SigningMethodHS256, good()).SignedString(set)
 	require.NoError(t, err)
 	unsigned, err := jwt.NewWithClaims(jwt.SigningMethodNone, good()).SignedString(jwt.UnsafeAllowNoneSignatureType)
@@ -182,6 +205,34 @@ func TestPrivateKeyJWT(t *testing.T) {
 		{"exp is far away", with("exp", now.Add(time.Hour).Unix()), 401},
 		{"not yet valid", with("nbf", now.Add(time.Minute).Unix()), 401},
 		{"no jti", with("jti", nil), 401},
+
+		{"written by hand", text(header, claimsText("", "", "")), 200},
+		{"exp with a fraction", text(header, claimsText("exp", strconv.FormatInt(now.Add(time.Minute).Unix(), 10)+".5", "")), 200},
+		{"members that mean nothing", text(`{"alg":"ES256","kid":"k1","typ":"x","jwk":{}}`, claimsText("x", `{"a":[1,null]}`, "")), 200},
+		{"twice iss", text(header, claimsText("", "", `,"iss":"robot"`)), 401},
+		{"twice a member that means nothing", text(header, claimsText("x", "1", `,"x":1`)), 401},
+		{"twice a member of a member", text(header, claimsText("x", `{"a":1,"a":1}`, "")), 401},
+		{"twice alg", text(`{"alg":"ES256","kid":"k1","alg":"ES256"}`, claimsText("", "", "")), 401},
+		{"crit", text(`{"alg":"ES256","kid":"k1","crit":["exp"],"exp":1}`, claimsText("", "", "")), 401},
+		{"b64", text(`{"alg":"ES256","kid":"k1","b64":true}`, claimsText("", "", "")), 401},
+		{"kid is a number", text(`{"alg":"ES256","kid":1}`, claimsText("", "", "")), 401},
+		{"iss is a number", text(header, claimsText("iss", "1", "")), 401},
+		{"iss is a list", text(header, claimsText("iss", `["robot"]`, "")), 401},
+		{"sub is null", text(header, claimsText("sub", "null", "")), 401},
+		{"aud is a number", text(header, claimsText("aud", "1", "")), 401},
+		{"aud is a list with a number", text(header, claimsText("aud", `["`+issuer+`",1]`, "")), 401},
+		{"aud is an object", text(header, claimsText("aud", `{"`+issuer+`":1}`, "")), 401},
+		{"jti is a number", text(header, claimsText("jti", "1", "")), 401},
+		{"exp is a string", text(header, claimsText("exp", `"9999999999"`, "")), 401},
+		{"nbf is null", text(header, claimsText("nbf", "null", "")), 401},
+		{"iat is a string", text(header, claimsText("iat", `"1"`, "")), 401},
+		{"the claims are a list", text(header, `[]`), 401},
+		{"text after the claims", text(header, claimsText("", "", "")+" {}"), 401},
+		{"claims that are not UTF-8", text(header, claimsText("x", "\"\xff\"", "")), 401},
+		{"padded", text(header, claimsText("", "", "")) + "==", 401},
+		{"a line break", text(header, claimsText("", "", "")) + "\n", 401},
+		{"four segments", text(header, claimsText("", "", "")) + ".", 401},
+		{"the last bits of the signature", otherLastBits(text(header, claimsText("", "", ""))), 401},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := send(row.assertion)
@@ -201,4 +252,11 @@ func TestPrivateKeyJWT(t *testing.T) {
 		assert.Equal(t, 200, send(sign(c, key), "client_id", "robot").status)
 		assert.Equal(t, 400, send(sign(c, key), "client_id", "worker").status)
 	})
+}
+
+// otherLastBits changes the bits of the last letter that no byte is made of: a lax decoder does not see it.
+func otherLastBits(token string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(letters, token[len(token)-1])
+	return token[:len(token)-1] + letters[last^1:][:1]
 }

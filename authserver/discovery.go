@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// signatureAlgorithms are the names that [jwks.Supported] knows, in the order in which metadata lists them.
+var signatureAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+
 // metadata is RFC 8414 section 2 and OpenID Connect Discovery section 3: one document serves both.
 func (s *Server) metadata() map[string]any {
 	scopes := []string{}
@@ -41,11 +44,11 @@ func (s *Server) metadata() map[string]any {
 		"code_challenge_methods_supported":      []string{"S256"},
 
 		"token_endpoint_auth_methods_supported":                    auth,
-		"token_endpoint_auth_signing_alg_values_supported":         assertionAlgorithms,
+		"token_endpoint_auth_signing_alg_values_supported":         signatureAlgorithms,
 		"revocation_endpoint_auth_methods_supported":               auth,
-		"revocation_endpoint_auth_signing_alg_values_supported":    assertionAlgorithms,
+		"revocation_endpoint_auth_signing_alg_values_supported":    signatureAlgorithms,
 		"introspection_endpoint_auth_methods_supported":            auth[:3],
-		"introspection_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
+		"introspection_endpoint_auth_signing_alg_values_supported": signatureAlgorithms,
 
 		"prompt_values_supported":                        []string{"none", "login"},
 		"claims_parameter_supported":                     false,

@@ -40,12 +40,12 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := withoutCancel(r.Context())
 	defer cancel()
-	h, err := s.idTokenHint(ctx, p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	h, err := s.readIDTokenHint(ctx, p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
 	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
 		s.logoutFailed(w, r, err) // it may name a login that has to end
 		return
 	}
-	clientID, sid := h.clientID, h.sid
+	clientID, sid := h.clientID, h.sessionID
 	if named := p.get("client_id"); clientID == "" {
 		clientID = named
 	} else if named != "" && named != clientID {

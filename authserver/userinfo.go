@@ -14,7 +14,8 @@ import (
 // that wants a token an API can't show here asks for it with the resource parameter.
 func (s *Server) newUserInfo() error {
 	cfg := middleware.NewConfig(s.cfg.Issuer, s.ownAudiences()...)
-	cfg.Keys, cfg.Algorithms = s.keys, asymmetric // its own keys, also those of an algorithm that it used before
+	cfg.Keys = s.keys
+	cfg.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"} // also those that its keys had before
 	cfg.Profile = middleware.RFC9068
 	cfg.ClockSkew = 0 // it is the same clock
 	cfg.AllowInsecureHTTP = s.cfg.AllowInsecureHTTP
