@@ -21,7 +21,8 @@ declare -A may=(
   [internal/weburl]=''
   [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset filippo.io/edwards25519
     golang.org/x/crypto/cryptobyte golang.org/x/crypto/cryptobyte/asn1 $internal"
-  [middleware]="$jwt $module/jwks $internal"
+  [middleware]="$jwt $module/jwks $module/middleware/internal/hits $internal"
+  [middleware/internal/hits]=''
   [middleware/authclient]="$oauth2 $internal"
   [middleware/authtest]="$jwt $module/jwks $module/middleware"
   [middleware/revocation]="$module/middleware $internal"

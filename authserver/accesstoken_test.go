@@ -19,7 +19,7 @@ import (
 // api returns what an API in the same process answers to an access token of the world.
 func (w *world) api(t *testing.T) func(token string) int {
 	cfg := middleware.NewConfig(issuer, "api1")
-	cfg.Keys, cfg.Now, cfg.Check = w.cfg.Keys, w.now, w.srv.CheckAccessToken
+	cfg.Issuer.Keys, cfg.Now, cfg.Check = w.cfg.Keys, w.now, w.srv.CheckAccessToken
 	b, err := middleware.New(cfg)
 	require.NoError(t, err)
 	h := b.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -47,7 +47,7 @@ func TestCodeFlowGivesAllTokens(t *testing.T) {
 func TestAccessTokenIsGoodForAResourceServer(t *testing.T) {
 	w := newWorld(t)
 	cfg := middleware.NewConfig(issuer, "api1")
-	cfg.Keys, cfg.Now, cfg.Profile = w.cfg.Keys, w.now, middleware.RFC9068
+	cfg.Issuer.Keys, cfg.Now, cfg.Issuer.Profile = w.cfg.Keys, w.now, middleware.RFC9068
 	bearer, err := middleware.New(cfg)
 	require.NoError(t, err)
 	api := bearer.Require("api1")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))

@@ -88,7 +88,7 @@ func TestKeyRotationRefusesNoToken(t *testing.T) {
 		kids[head["kid"]] = true
 		w.advance(2 * time.Minute) // the document is cached for up to 5 minutes: the API still has the one from before
 		cfg := middleware.NewConfig(issuer, "api1")
-		cfg.Keys, cfg.Now = stale, w.now
+		cfg.Issuer.Keys, cfg.Now = stale, w.now
 		v, err := middleware.NewValidator(cfg)
 		require.NoError(t, err)
 		_, err = v.Validate(t.Context(), r.str("access_token"))

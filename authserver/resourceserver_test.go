@@ -20,7 +20,7 @@ import (
 func TestResourceServerIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	cfg := middleware.NewConfig(issuer, "api1")
-	cfg.Keys, cfg.Now = w.cfg.Keys, w.now
+	cfg.Issuer.Keys, cfg.Now = w.cfg.Keys, w.now
 	api, err := middleware.New(cfg)
 	require.NoError(t, err)
 	h := api.Handler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("the resource")) }))

@@ -14,13 +14,14 @@ import (
 // that wants a token an API can't show here asks for it with the resource parameter.
 func (s *Server) newUserInfo() error {
 	cfg := middleware.NewConfig(s.cfg.Issuer, s.ownAudiences()...)
-	cfg.Keys = s.keys
-	cfg.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"} // also those that its keys had before
-	cfg.Profile = middleware.RFC9068
+	cfg.Issuer.Keys = s.keys
+	cfg.Issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"} // also those that its keys had before
+	cfg.Issuer.Profile = middleware.RFC9068
 	cfg.ClockSkew = 0 // it is the same clock
 	cfg.AllowInsecureHTTP = s.cfg.AllowInsecureHTTP
 	cfg.Now, cfg.Logger = s.cfg.Now, s.cfg.Logger
-	cfg.AllowForm = true // RFC 6750 section 2.2; OpenID Connect Core section 5.3.1
+	// RFC 6750, Section 2.2, and OpenID Connect Core 1.0, Section 5.3.1
+	cfg.Credentials = middleware.OneOf(middleware.FromAuthorization, middleware.FromForm)
 	bearer, err := middleware.New(cfg)
 	if err != nil {
 		return fmt.Errorf("authserver: userinfo: %w", err)

@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 )
 
-// A Bearer guards http.Handlers: it is the HTTP face of a [Validator]. It is safe for concurrent use.
+// A Bearer protects http.Handlers: it is the HTTP face of a [Validator]. It is safe for concurrent use.
 type Bearer struct {
 	validator   *Validator
+	style       *answering
+	read        func(*http.Request) (string, error)
 	realm       string
 	metadataURL string
 	metadata    http.Handler
 	path        string // of the metadata
-	retryAfter  []string
-	answers     sync.Map // of *verdict to *answer
 }
 
 // New returns a Bearer for cfg. It does no I/O and starts nothing: keys are fetched when the first token comes. Its
@@ -25,7 +24,7 @@ func New(cfg *Config) (*Bearer, error) {
 	if errors.Is(err, errNotMade) {
 		return nil, err
 	}
-	if errs := cfg.httpProblems(); len(errs) > 0 {
+	if errs := cfg.checkHTTP(); len(errs) > 0 {
 		if v != nil {
 			_ = v.Close()
 		}
@@ -34,21 +33,27 @@ func New(cfg *Config) (*Bearer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bearer{validator: v, realm: cfg.Realm, retryAfter: retryAfter(cfg.RetryAfter)}
-	if b.realm == "" && cfg.Profile != ASPNET {
-		b.realm = cfg.Audiences[0]
+	b := &Bearer{validator: v, style: styles[cfg.Style], read: cfg.Credentials, realm: cfg.Realm}
+	if b.read == nil {
+		b.read = FromAuthorization
+	}
+	if b.realm == "" && b.style.realmIsAudience {
+		b.realm = cfg.Issuer.Audiences[0]
 	}
 	b.metadataURL, b.path, b.metadata = newMetadata(&v.cfg)
 	return b, nil
 }
 
-// Check judges the token that r carries and writes nothing. It returns [ErrNoToken] when there is none, even with
+// Check validates the token that r carries and writes nothing. It returns [ErrNoToken] when there is none, even with
 // Optional; the other errors are those of [Validator.Validate] and [ErrInvalidRequest]. [Bearer.Deny] answers them.
 //
-// With AllowForm, Check reads the body of form requests, as [http.Request.ParseForm] does.
+// With [FromForm], Check reads the body of form requests, as [http.Request.ParseForm] does.
 func (b *Bearer) Check(r *http.Request) (*Token, error) {
-	tok, _, _, err := b.check(r, nil)
-	return tok, err
+	found, err := b.check(r, nil)
+	if err != nil {
+		return nil, err
+	}
+	return found.token, nil
 }
 
 // Handler passes requests with an acceptable token to next, which finds it with [FromContext], and answers the others.
@@ -57,8 +62,9 @@ func (b *Bearer) Handler(next http.Handler) http.Handler {
 }
 
 // Require returns Handler for tokens that have every one of the scopes; a token without them is answered with 403
-// insufficient_scope, which names them. With none given it is Handler that wants a token even if Optional is set. Inside
-// another Handler or Require of the same Bearer the same token is not judged a second time before it expires.
+// insufficient_scope, which names them. With none given it is Handler that demands a token even if Optional is set. Inside
+// another Handler or Require of the same Bearer, the same token's signature is not verified a second time; its times, its
+// key and Check are asked again.
 func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
@@ -72,17 +78,21 @@ func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
 }
 
 // HandlerFunc is [Bearer.Require] for a function that is given the token as an argument: nothing is put into the request's
-// context, so that [FromContext] does not find it there, and the request is not copied.
-// tok is nil for a request without a token when Optional is set and no scopes are given, and for preflights that
-// AllowPreflight lets through.
+// context, so that [FromContext] does not find it there, and the request is not copied. tok is nil for a request without a
+// token when Optional is set and no scopes are given.
 func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, tok *Token), scopes ...string) http.Handler {
 	var rt *route
 	if len(scopes) > 0 {
 		rt = newRoute(Requirement{Scopes: scopes})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if tok, _, ok := b.admit(w, r, rt); ok {
-			next(w, r, tok)
+		found, ok := b.admit(w, r, rt)
+		switch {
+		case !ok:
+		case found == nil:
+			next(w, r, nil)
+		default:
+			next(w, r, found.token)
 		}
 	})
 }
@@ -92,7 +102,7 @@ func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, t
 // [Config.Resource] it is not found.
 func (b *Bearer) Metadata() (path string, h http.Handler) { return b.path, b.metadata }
 
-// Validator returns the Validator that judges for b.
+// Validator returns the Validator of b.
 func (b *Bearer) Validator() *Validator { return b.validator }
 
 // Ready reports whether the keys of every issuer are at hand, see [Validator.Ready].
@@ -103,89 +113,75 @@ func (b *Bearer) Close() error { return b.validator.Close() }
 
 // serve is Handler and Require. rt is nil for Handler.
 func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
-	tok, raw, ok := b.admit(w, r, rt)
-	switch {
-	case !ok:
-	case tok == nil:
-		next.ServeHTTP(w, b.anonymous(r))
-	case raw == "": // it is in the context already
-		next.ServeHTTP(w, r)
-	default:
-		next.ServeHTTP(w, b.pass(r, tok, raw))
+	found, ok := b.admit(w, r, rt)
+	if !ok {
+		return
 	}
+	ctx := r.Context()
+	if outer := fromContext(ctx); found != outer {
+		r = r.WithContext(context.WithValue(ctx, contextKey{}, found))
+	}
+	next.ServeHTTP(w, r)
 }
 
-// admit decides whether r is let through, and answers it if it is not. tok is nil for a request that needs no token and has
-// none; raw is empty for a token that this Bearer has found in r before.
-func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (tok *Token, raw string, ok bool) {
+// admit decides whether r may pass, and answers it if it may not. What it returns is nil for a request that needs no token and
+// has none, and nothing of which says otherwise.
+func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (found *carried, ok bool) {
 	cfg := &b.validator.cfg
-	if cfg.AllowPreflight && isPreflight(r) {
-		return nil, "", true
-	}
-	tok, raw, fromQuery, err := b.check(r, rt)
+	found, err := b.check(r, rt)
 	switch {
 	case err == nil:
-	case rt == nil && cfg.Optional && err == error(errNoToken): //nolint:errorlint // another Bearer's, wrapped by Check, is not ours
-		return nil, "", true
+	case rt == nil && cfg.Optional && refusalOf(err) != nil && refusalOf(err).verdict == verdictNoToken && found == nil:
+		if fromContext(r.Context()) == nil {
+			return nil, true
+		}
+		return &carried{by: b}, true // a token that another Bearer further out accepted is not this one's to hand on
 	default:
 		b.Deny(w, r, err)
-		return nil, "", false
+		return nil, false
 	}
-	if fromQuery {
-		w.Header().Set("Cache-Control", "private") // RFC 6750 §2.3
+	if cfg.Credentials != nil && r.URL.Query().Has("access_token") {
+		w.Header().Set("Cache-Control", "private") // RFC 6750, Section 2.3
 	}
-	return tok, raw, true
+	return found, true
 }
 
-// check finds and judges the token of r, tells the outcome, and returns it. raw is empty if it was judged before.
-func (b *Bearer) check(r *http.Request, rt *route) (tok *Token, raw string, fromQuery bool, err error) {
+// check finds and validates the token of r, for a route if there is one, and reports the outcome. It returns what the
+// token was found to be together with an error when only Check or the route is against it.
+func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
 	v, ctx := b.validator, r.Context()
-	raw, fromQuery, err = b.credentials(r)
-	// The context may have been lent to another request: what this one carries must be what was judged. It may also have outlived
-	// the token, as that of a websocket does, whose messages become requests.
-	if j, ok := ctx.Value(contextKey{}).(*judged); ok && err == nil && j.by == b && j.token != nil && j.raw == raw && v.lasts(j.token) {
-		if rt != nil {
-			err = b.judgeRoute(ctx, rt, j.token, nil)
-		}
-		return j.token, "", fromQuery, err
-	}
-	if err == nil {
-		e := v.recall(ctx, raw)
-		if e != nil && v.silent {
-			if rt != nil {
-				err = b.judgeRoute(ctx, rt, e.token, e.issuer)
-			}
-			return e.token, raw, fromQuery, err
-		}
-		tok, err = b.judge(ctx, raw, e, rt)
-		return tok, raw, fromQuery, err
-	}
-	v.report(ctx, &dossier{}, nil, err)
-	return nil, "", fromQuery, err
-}
-
-// judgeRoute judges tok, which was accepted, for a route, and tells when it is refused.
-func (b *Bearer) judgeRoute(ctx context.Context, rt *route, tok *Token, iss *issuer) error {
-	err := rt.judge(tok, b.validator)
+	raw, err := b.credentials(r)
 	if err != nil {
-		b.validator.report(ctx, &dossier{issuer: iss}, tok, err)
-	}
-	return err
-}
-
-// judge judges raw, for which e may be known, and for a route if there is one, and tells the outcome.
-func (b *Bearer) judge(ctx context.Context, raw string, e *verified, rt *route) (*Token, error) {
-	var c dossier
-	tok, err := b.validator.judge(ctx, raw, e, &c)
-	if (err == error(errMalformed) || err == error(errTooLarge)) && !isB64Token(raw) { //nolint:errorlint // they come bare
-		err = errCredentials // whatever has the form of a token has these characters only
-	}
-	if err == nil && rt != nil {
-		err = rt.judge(tok, b.validator)
-	}
-	b.validator.report(ctx, &c, tok, err)
-	if err != nil {
+		v.report(ctx, nil, err)
 		return nil, err
 	}
-	return tok, nil
+	if outer := fromContext(ctx); b.hasAccepted(ctx, outer, raw) {
+		err := v.check(ctx, outer.accepted)
+		if err == nil && rt != nil {
+			err = rt.check(outer.token, v)
+		}
+		if err != nil {
+			v.report(ctx, outer.accepted, err)
+		}
+		return outer, err
+	}
+	accepted, err := v.validate(ctx, raw)
+	if r := refusalOf(err); r != nil && (r.verdict == verdictMalformed || r.verdict == verdictTooLarge) && !isB64Token(raw) {
+		err = refuse(verdictCredentials) // whatever has the form of a token has these characters only
+	}
+	if err == nil && rt != nil {
+		err = rt.check(accepted.token, v)
+	}
+	v.report(ctx, accepted, err)
+	if accepted == nil {
+		return nil, err
+	}
+	return &carried{token: accepted.token, by: b, raw: raw, accepted: accepted}, err
+}
+
+// hasAccepted reports whether this Bearer accepted raw for this request before, further out, and would do so again. The
+// context may have been lent to another request: what this one carries must be what was accepted. It may also have
+// outlived the token or its key, as that of a websocket does, whose messages become requests.
+func (b *Bearer) hasAccepted(ctx context.Context, outer *carried, raw string) bool {
+	return outer != nil && outer.by == b && outer.accepted != nil && outer.raw == raw && b.validator.stillValid(ctx, outer.accepted)
 }

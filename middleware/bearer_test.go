@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,10 +31,12 @@ func TestBody(t *testing.T) {
 		{"no token: no error code in the body either", nil, header(), 401, "", ""},
 		{"a bad token", nil, mint(authtest.Expired), 401, "application/json", `{"error":"invalid_token","error_description":"The access token expired"}`},
 		{"a malformed request", nil, header("Bearer"), 400, "application/json", `{"error":"invalid_request","error_description":"The credentials are malformed"}`},
-		{"no keys", func(c *middleware.Config) { c.Keys = failingSource }, mint(), 503, "application/json", `{"error":"temporarily_unavailable","error_description":"Access tokens can't be verified at the moment"}`},
+		{"no keys", func(c *middleware.Config) { c.Issuer.Keys = failingSource }, mint(), 503, "application/json", `{"error":"temporarily_unavailable","error_description":"Access tokens can't be verified at the moment"}`},
 		{"no descriptions", func(c *middleware.Config) { c.DescribeErrors = false }, mint(authtest.Expired), 401, "application/json", `{"error":"invalid_token"}`},
-		{"no bodies", func(c *middleware.Config) { c.JSONBody = false }, mint(authtest.Expired), 401, "", ""},
-		{"ASP.NET has none", func(c *middleware.Config) { c.Profile = middleware.ASPNET }, mint(authtest.Expired), 401, "", ""},
+		{"no body", func(c *middleware.Config) {
+			c.WriteError = func(w http.ResponseWriter, _ *http.Request, status int, _ error) { w.WriteHeader(status) }
+		}, mint(authtest.Expired), 401, "", ""},
+		{"ASP.NET has none", func(c *middleware.Config) { c.Style = middleware.StyleASPNET }, mint(authtest.Expired), 401, "", ""},
 		{"by HEAD", nil, request("HEAD", func(r *http.Request, _ string) { r.Header.Set("Authorization", "Bearer x.y.z") }), 401, "application/json", ""},
 		{"a body of one's own", func(c *middleware.Config) {
 			c.WriteError = func(w http.ResponseWriter, r *http.Request, status int, err error) {
@@ -63,40 +64,26 @@ func TestBody(t *testing.T) {
 var failingSource = source(func(context.Context, string, string) ([]*jwks.Key, error) { return nil, jwks.ErrUnavailable })
 
 func TestRetryAfter(t *testing.T) {
-	for wait, header := range map[time.Duration]string{0: "0", 1: "1", time.Second: "1", 1500 * time.Millisecond: "2", time.Minute: "60"} {
-		w := newWorld(t)
-		w.cfg.Keys, w.cfg.RetryAfter = failingSource, wait
-		rec := serve(w.bearer(t).Handler(ok), w.iss.Request("GET", "/"))
-		assert.Equal(t, 503, rec.Code)
-		assert.Equal(t, header, rec.Header().Get("Retry-After"), wait)
-		assert.Equal(t, "no-store", rec.Header().Get("Cache-Control"))
-	}
+	w := newWorld(t)
+	w.cfg.Issuer.Keys = failingSource
+	rec := serve(w.bearer(t).Handler(ok), w.iss.Request("GET", "/"))
+	assert.Equal(t, 503, rec.Code)
+	assert.Equal(t, "5", rec.Header().Get("Retry-After"))
+	assert.Equal(t, "no-store", rec.Header().Get("Cache-Control"))
 }
 
 // A token from the query makes the answer private; one from the header leaves it alone.
 func TestCacheControl(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.AllowQuery = true
+	w.cfg.Credentials = middleware.OneOf(middleware.FromAuthorization, middleware.FromQuery)
 	auth := w.bearer(t)
-	rec := serve(auth.Handler(ok), httptest.NewRequest("GET", "/?access_token="+w.iss.Token(), nil))
-	assert.Equal(t, 200, rec.Code)
-	assert.Equal(t, "private", rec.Header().Get("Cache-Control"))
-	rec = serve(auth.Handler(ok), w.iss.Request("GET", "/"))
-	assert.Empty(t, rec.Header().Values("Cache-Control"))
-}
-
-// A true preflight is passed, unjudged and without an event, even by Require.
-func TestPreflight(t *testing.T) {
-	w := newWorld(t)
-	w.cfg.AllowPreflight = true
-	w.cfg.OnEvent = func(context.Context, middleware.Event) { t.Error("an event") }
-	auth := w.bearer(t)
-	for _, h := range []http.Handler{auth.Handler(ok), auth.Require("a")(ok)} {
-		r := httptest.NewRequest("OPTIONS", "/", nil)
-		r.Header.Set("Origin", "https://spa.test")
-		r.Header.Set("Access-Control-Request-Method", "POST")
-		assert.Equal(t, 200, serve(h, r).Code)
+	for _, name := range []string{"access_token", "access%5Ftoken"} {
+		rec := serve(auth.Handler(ok), httptest.NewRequest("GET", "/?"+name+"="+w.iss.Token(), nil))
+		assert.Equal(t, 200, rec.Code)
+		assert.Equal(t, "private", rec.Header().Get("Cache-Control"))
 	}
+	rec := serve(auth.Handler(ok), w.iss.Request("GET", "/"))
+	assert.Empty(t, rec.Header().Values("Cache-Control"))
 }
 
 // Check decides and writes nothing; it knows nothing of Optional.
@@ -155,7 +142,7 @@ func TestStacked(t *testing.T) {
 	assert.Equal(t, 2, events, "accepted, then refused for the scope")
 
 	stranger := newWorld(t)
-	stranger.cfg.Audiences = []string{"api2"}
+	stranger.cfg.Issuer.Audiences = []string{"api2"}
 	rec = serve(auth.Handler(stranger.bearer(t).Handler(ok)), w.iss.Request("GET", "/"))
 	assert.Equal(t, 401, rec.Code, "another Bearer judges for itself")
 }
@@ -198,7 +185,7 @@ type otherKey struct{}
 // The form is left for the handler to read.
 func TestFormIsKept(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.AllowForm = true
+	w.cfg.Credentials = middleware.FromForm
 	h := w.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = rw.Write([]byte(r.PostFormValue("a"))) }))
 	r := httptest.NewRequest("POST", "/", strings.NewReader("a=b&access_token="+w.iss.Token()))
 	r.Header.Set("Content-Type", urlencoded)
@@ -220,8 +207,7 @@ func TestAnswersAreSeparate(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.Resource = "https://api.test/v1"
-	w.cfg.AllowForm, w.cfg.AllowQuery = true, true
-	w.cfg.Others = []middleware.Issuer{w.iss2(t).Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).Terms()}
 	w.cfg.ResourceMetadata = map[string]any{"scopes_supported": []string{"read"}, "resource_name": "Orders & more"}
 	mux := http.NewServeMux()
 	mux.Handle(w.bearer(t).Metadata())
@@ -237,7 +223,7 @@ func TestMetadata(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"resource":                 "https://api.test/v1",
 		"authorization_servers":    []any{"https://issuer.test", "https://other.test"},
-		"bearer_methods_supported": []any{"header", "body", "query"},
+		"bearer_methods_supported": []any{"header"},
 		"scopes_supported":         []any{"read"},
 		"resource_name":            "Orders & more",
 	}, doc)
@@ -249,6 +235,10 @@ func TestMetadata(t *testing.T) {
 	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", path+"/x", nil)).Code, "the exact path only")
 	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource", nil)).Code)
 
+	w.cfg.Credentials, w.cfg.ResourceMetadata = middleware.FromForm, nil
+	_, h = w.bearer(t).Metadata()
+	assert.NotContains(t, serve(h, httptest.NewRequest("GET", path, nil)).Body.String(), "bearer_methods_supported", "how a reader of one's own works is not known")
+
 	_, h = newWorld(t).bearer(t).Metadata()
 	assert.Equal(t, 404, serve(h, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource", nil)).Code, "without Resource")
 }
@@ -256,7 +246,7 @@ func TestMetadata(t *testing.T) {
 // HandlerFunc answers as Handler and Require do, and hands the token over.
 func TestHandlerFunc(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Optional, w.cfg.AllowQuery = true, true
+	w.cfg.Optional, w.cfg.Credentials = true, middleware.OneOf(middleware.FromAuthorization, middleware.FromQuery)
 	auth := w.bearer(t)
 	var got *middleware.Token
 	reached := 0

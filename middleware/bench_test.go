@@ -31,7 +31,7 @@ func BenchmarkHandler(b *testing.B) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
 			w := newWorld(b)
-			w.cfg.CacheEntries = 0
+			w.cfg.CacheBytes = 0
 			auth, err := middleware.New(w.cfg)
 			if err != nil {
 				b.Fatal(err)

@@ -19,22 +19,22 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// What is remembered of a token is judged like a new one: two validators, one with a cache and one without, agree on every
+// What is cached of a token is judged like a new one: two validators, one with a cache and one without, agree on every
 // token at every moment around its boundaries.
-func TestRememberedTokensAreJudgedAlike(t *testing.T) {
+func TestCachedTokensAreValidatedLikeNewOnes(t *testing.T) {
 	for _, profile := range []middleware.Profile{middleware.Default, middleware.RFC9068, middleware.ASPNET} {
 		for _, skew := range []time.Duration{0, time.Minute} {
 			for _, age := range []time.Duration{0, 10 * time.Minute, 90 * time.Minute} {
-				for _, digests := range []bool{false, true} {
-					t.Run(fmt.Sprintf("profile %d, skew %v, age %v, digests %v", profile, skew, age, digests), func(t *testing.T) {
+				{
+					t.Run(fmt.Sprintf("profile %d, skew %v, age %v", profile, skew, age), func(t *testing.T) {
 						w := newWorld(t)
 						start := w.iss.Now()
 						now := start
 						w.cfg.Now = func() time.Time { return now }
-						w.cfg.Profile, w.cfg.ClockSkew, w.cfg.MaxTokenAge, w.cfg.CacheDigests = profile, skew, age, digests
+						w.cfg.Issuer.Profile, w.cfg.ClockSkew, w.cfg.Issuer.MaxTokenAge = profile, skew, age
 						w.cfg.RequireExpirationTime = profile == middleware.RFC9068
-						remembers := w.bearer(t).Validator()
-						w.cfg.CacheEntries = 0
+						cached := w.bearer(t).Validator()
+						w.cfg.CacheBytes = 0
 						fresh := w.bearer(t).Validator()
 						sec := start.Unix()
 						for name, mods := range map[string][]authtest.Mod{
@@ -48,14 +48,14 @@ func TestRememberedTokensAreJudgedAlike(t *testing.T) {
 						} {
 							raw := w.iss.Token(mods...)
 							now = start.Add(45 * time.Second)
-							_, _ = remembers.Validate(t.Context(), raw)
+							_, _ = cached.Validate(t.Context(), raw)
 							for _, from := range []time.Duration{-10 * time.Minute, 0, 500 * time.Millisecond, 250 * time.Millisecond, 20 * time.Second, 30 * time.Second, 40 * time.Second,
 								10 * time.Minute, 11 * time.Minute, 90 * time.Minute, 91 * time.Minute, time.Hour, time.Hour + 500*time.Millisecond, -30 * time.Second, 365 * 24 * time.Hour} {
 								for _, shift := range []time.Duration{-skew, 0, skew} {
 									for _, d := range []time.Duration{-1, 0, 1} {
 										now = start.Add(from + shift + d)
 										_, want := fresh.Validate(t.Context(), raw)
-										_, got := remembers.Validate(t.Context(), raw)
+										_, got := cached.Validate(t.Context(), raw)
 										require.Equal(t, middleware.Reason(want), middleware.Reason(got), "%s at %v", name, from+shift+d)
 									}
 								}
@@ -80,12 +80,12 @@ func (c *counting) Lookup(ctx context.Context, kid, alg string) ([]*jwks.Key, er
 }
 
 // The issuer's keys decide at every hit: a key that is gone takes its tokens along.
-func TestRememberedTokensDieWithTheirKey(t *testing.T) {
+func TestCachedTokensEndWithTheirKey(t *testing.T) {
 	t.Run("a key set that is fetched", func(t *testing.T) {
 		w := newWorld(t)
 		keys, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: w.iss.Name(), Client: w.iss.Client()})
 		require.NoError(t, err)
-		w.cfg.Keys, w.cfg.HTTPClient = keys, nil
+		w.cfg.Issuer.Keys, w.cfg.HTTPClient = keys, nil
 		v := w.bearer(t).Validator()
 		raw := w.iss.Token()
 		for range 2 {
@@ -106,7 +106,7 @@ func TestRememberedTokensDieWithTheirKey(t *testing.T) {
 		w := newWorld(t)
 		src := &counting{KeySource: w.iss.Terms().Keys}
 		var refuse error
-		w.cfg.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
+		w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
 			if refuse != nil {
 				return nil, refuse
 			}
@@ -131,14 +131,14 @@ func TestRememberedTokensDieWithTheirKey(t *testing.T) {
 	})
 }
 
-// remembered reports whether a token is remembered once it was accepted.
-func remembered(t *testing.T, v *middleware.Validator, raw string) bool {
+// cached reports whether a token is cached once it was accepted.
+func cached(t *testing.T, v *middleware.Validator, raw string) bool {
 	_, err := v.Validate(t.Context(), raw)
 	require.NoError(t, err)
-	return v.Remembers(raw)
+	return v.IsCached(raw)
 }
 
-func TestWhatIsRemembered(t *testing.T) {
+func TestWhichTokensAreCached(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		given func(*middleware.Config)
@@ -146,23 +146,21 @@ func TestWhatIsRemembered(t *testing.T) {
 		want  bool
 	}{
 		{"the defaults", func(*middleware.Config) {}, nil, true},
-		{"digests", func(c *middleware.Config) { c.CacheDigests = true }, nil, true},
-		{"no entries", func(c *middleware.Config) { c.CacheEntries = 0 }, nil, false},
 		{"no bytes", func(c *middleware.Config) { c.CacheBytes = 0 }, nil, false},
-		{"one entry", func(c *middleware.Config) { c.CacheEntries = 1 }, nil, true},
+		{"room for one", func(c *middleware.Config) { c.CacheBytes = 4000 }, nil, true},
 		{"a token that is larger than the cache", func(c *middleware.Config) { c.CacheBytes = 3000 }, []authtest.Mod{authtest.Claim("pad", strings.Repeat("x", 3000))}, false},
 		{"a token that is bound to a key", func(c *middleware.Config) { c.AllowUnprovenBinding = true }, []authtest.Mod{authtest.Claim("cnf", map[string]any{"jkt": "x"})}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
 			row.given(w.cfg)
-			assert.Equal(t, row.want, remembered(t, w.bearer(t).Validator(), w.iss.Token(row.mods...)))
+			assert.Equal(t, row.want, cached(t, w.bearer(t).Validator(), w.iss.Token(row.mods...)))
 		})
 	}
 }
 
 // Check, OnEvent and the route's requirements have their say every time.
-func TestRememberedTokensAreCheckedAndTold(t *testing.T) {
+func TestCachedTokensAreCheckedAndReported(t *testing.T) {
 	w := newWorld(t)
 	var verdict error
 	asked, told := 0, []string{}
@@ -185,11 +183,10 @@ func TestRememberedTokensAreCheckedAndTold(t *testing.T) {
 	assert.Equal(t, []string{"accepted", "accepted", "insufficient_scope", "refused_by_check", "accepted"}, told)
 }
 
-// The whole token decides: nothing that differs from a remembered token in one place is taken for it.
-func TestNearlyTheSameToken(t *testing.T) {
-	for _, digests := range []bool{false, true} {
+// The whole token decides: nothing that differs from a cached token in one place is taken for it.
+func TestOnlyTheSameTextIsACacheHit(t *testing.T) {
+	{
 		w := newWorld(t)
-		w.cfg.CacheDigests = digests
 		v := w.bearer(t).Validator()
 		good := w.iss.Token()
 		_, err := v.Validate(t.Context(), good)
@@ -209,12 +206,12 @@ func TestNearlyTheSameToken(t *testing.T) {
 	}
 }
 
-// A refusal is never remembered: what was refused yesterday for its key is judged anew.
-func TestRefusalsAreNotRemembered(t *testing.T) {
+// A refusal is never cached: what was refused yesterday for its key is judged anew.
+func TestRejectionsAreNotCached(t *testing.T) {
 	w := newWorld(t)
 	down := true
 	keys := w.iss.Terms().Keys
-	w.cfg.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
+	w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
 		if down {
 			return nil, jwks.ErrKeyNotFound
 		}
@@ -230,10 +227,10 @@ func TestRefusalsAreNotRemembered(t *testing.T) {
 }
 
 // Many at once, with a table that is too small: everybody gets his own token.
-func TestCrowd(t *testing.T) {
-	for _, bounds := range []struct{ entries, bytes int }{{8, 1 << 20}, {1 << 10, 20 << 10}, {64, 1 << 20}} {
+func TestConcurrentUseOfASmallCache(t *testing.T) {
+	for _, bytes := range []int{10 << 10, 20 << 10, 64 << 10, 1 << 20} {
 		w := newWorld(t)
-		w.cfg.CacheEntries, w.cfg.CacheBytes = bounds.entries, bounds.bytes
+		w.cfg.CacheBytes = bytes
 		auth := w.bearer(t)
 		var raws []string
 		for i := range 60 {
@@ -253,15 +250,14 @@ func TestCrowd(t *testing.T) {
 		}
 		wg.Wait()
 		count, size, places := auth.Validator().CacheState()
-		assert.LessOrEqual(t, count, bounds.entries)
-		assert.LessOrEqual(t, size, bounds.bytes)
+		assert.LessOrEqual(t, size, bytes)
 		assert.Equal(t, places, count, "every entry is counted")
 		assert.Positive(t, count)
 	}
 }
 
-// What appends to a remembered token's slices writes to a copy, and the request that comes in is never changed.
-func TestWhatIsHandedOut(t *testing.T) {
+// What appends to a cached token's slices writes to a copy, and the request that comes in is never changed.
+func TestCachedTokensCannotBeChanged(t *testing.T) {
 	w := newWorld(t)
 	auth := w.bearer(t)
 	raw := w.iss.Token(authtest.Scope("a", "b"), authtest.Audience("api1", "x"))

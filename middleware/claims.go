@@ -1,14 +1,19 @@
 package middleware
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/bearergate/bearergate/internal/strictjson"
 )
 
-// The claims that this package reads, as bits.
+// claimBits are the claims that this package reads, as bits.
+type claimBits uint16
+
 const (
-	hasIss = 1 << iota
+	hasIss claimBits = 1 << iota
 	hasSub
 	hasAud
 	hasExp
@@ -24,139 +29,128 @@ const (
 	hasCnf
 )
 
-// claimBits gives the names of the bits, for required claims.
-var claimBits = map[string]int{
-	"iss": hasIss, "sub": hasSub, "aud": hasAud, "exp": hasExp, "nbf": hasNbf, "iat": hasIat, "jti": hasJti,
-	"client_id": hasClientID, "azp": hasAzp, "scope": hasScope, "scp": hasScp, "acr": hasACR, "auth_time": hasAuthTime,
-	"cnf": hasCnf,
-}
-
-// claimNames are those and the ones that later readers act upon: none of them may come in another case.
+// claimNames are the names of the bits, in their order, and of claims that later readers act upon: none of them may come
+// in another case.
 var claimNames = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "scope", "scp", "acr", "auth_time", "cnf",
 	"amr", "act", "may_act", "roles", "groups", "entitlements", "sid",
 }
 
-// A claimSet is what is read of a payload. Its strings are parts of the payload's text.
-type claimSet struct {
-	has                                 int
-	iss, sub, jti, clientID, azp, acr   string
-	expiry, notBefore, issued, authTime time.Time
-	aud, scope, scp                     value
-	text                                string
+// bitOf returns 0 for claims that are not read here.
+func bitOf(name string) claimBits {
+	if i := slices.Index(claimNames, name); i >= 0 && 1<<i <= hasCnf {
+		return 1 << i
+	}
+	return 0
 }
 
-// parse reads a payload. That a name is registered says that its bit is there twice if the name is; the others are
-// compared one by one.
-func (c *claimSet) parse(text string) error {
-	c.text = text
-	if !utf8.ValidString(text) {
-		return errPayload
-	}
-	var m members
-	for m.begin(text); m.next(); {
-		v, bit, ok := m.value, 0, true
-		switch m.name {
+// claims are what is read of a payload. The strings are parts of the payload's text.
+type claims struct {
+	present                           claimBits
+	iss, sub, jti, clientID, azp, acr string
+	times
+	aud, scope, scp strictjson.Value
+	payload         string
+}
+
+// times are zero where the claim is absent.
+type times struct{ expiry, notBefore, issued, authenticated time.Time }
+
+// parse reads a payload, which may be hostile: one strict JSON object, whose registered claims have their right types.
+func (c *claims) parse(payload string) *refusal {
+	c.payload = payload
+	err := strictjson.Object(payload, func(name string, v strictjson.Value) error {
+		ok := true
+		switch name {
 		case "iss":
-			bit = hasIss
-			c.iss, ok = v.str()
+			c.iss, ok = v.Text()
 		case "sub":
-			bit = hasSub
-			c.sub, ok = v.str()
+			c.sub, ok = v.Text()
 		case "aud":
-			bit = hasAud
 			c.aud, ok = v, isStrings(v)
 		case "exp":
-			bit = hasExp
-			c.expiry, ok = numericDate(v.raw)
+			c.expiry, ok = strictjson.NumericDate(v.Raw())
 		case "nbf":
-			bit = hasNbf
-			c.notBefore, ok = numericDate(v.raw)
+			c.notBefore, ok = strictjson.NumericDate(v.Raw())
 		case "iat":
-			bit = hasIat
-			c.issued, ok = numericDate(v.raw)
+			c.issued, ok = strictjson.NumericDate(v.Raw())
 		case "jti":
-			bit = hasJti
-			c.jti, ok = v.str()
+			c.jti, ok = v.Text()
 		case "client_id":
-			bit = hasClientID
-			c.clientID, ok = v.str()
+			c.clientID, ok = v.Text()
 		case "azp":
-			bit = hasAzp
-			c.azp, ok = v.str()
+			c.azp, ok = v.Text()
 		case "scope":
-			bit = hasScope
 			c.scope, ok = v, isStrings(v)
 		case "scp":
-			bit = hasScp
 			c.scp, ok = v, isStrings(v)
 		case "acr":
-			bit = hasACR
-			c.acr, ok = v.str()
+			c.acr, ok = v.Text()
 		case "auth_time":
-			bit = hasAuthTime
-			c.authTime, ok = numericDate(v.raw)
+			c.authenticated, ok = strictjson.NumericDate(v.Raw())
 		case "cnf":
-			bit = hasCnf
-			ok = v.kind() == '{'
+			ok = v.Kind() == '{'
 		default:
-			if !m.add() {
-				return errPayload
-			}
-			if foldsInto(m.name, claimNames) {
+			if misspelt(name) {
 				return refuse(verdictFolded)
 			}
+			return nil
 		}
-		if c.has&bit != 0 {
-			return errPayload
-		}
-		c.has |= bit
 		if !ok {
-			return refuse(verdictClaimType).about(m.name)
+			return refuse(verdictClaimType).withSubject(name)
 		}
+		c.present |= bitOf(name)
+		return nil
+	})
+	if errors.Is(err, strictjson.ErrSyntax) {
+		return refuse(verdictPayload)
 	}
-	if !m.ended() {
-		return errPayload
-	}
-	return nil
+	return refusalOf(err)
 }
 
-// isStrings reports whether v is a string or an array of strings (RFC 7519 §4.1.3 for aud; issuers differ for scope).
-func isStrings(v value) bool {
-	switch v.kind() {
-	case '"':
-		return true
-	case '[':
-		return eachString(v, func(string) bool { return true })
+// misspelt reports whether name differs from one of claimNames only by case, in the sense of Unicode, as for
+// encoding/json: ſ is an s and K (the Kelvin sign) a k. A handler that decodes the claims would read it as that claim.
+func misspelt(name string) bool {
+	for _, known := range claimNames {
+		if name != known && strings.EqualFold(name, known) {
+			return true
+		}
 	}
 	return false
 }
 
-// strings returns the string or strings of v; a single string is divided at spaces when divide is set.
-func stringsOf(dst []string, v value, divide bool) []string {
-	if v.raw == "" {
-		return dst
+// isStrings reports whether v is a string or an array of strings (RFC 7519, Section 4.1.3, for aud; issuers differ for
+// scope).
+func isStrings(v strictjson.Value) bool {
+	return v.Kind() == '"' || v.EachString(func(string) bool { return true })
+}
+
+// appendStrings appends the string or strings of v.
+func appendStrings(dst []string, v strictjson.Value) []string {
+	if text, ok := v.Text(); ok {
+		return append(dst, text)
 	}
-	if s, ok := v.str(); ok {
-		if !divide {
-			return append(dst, s)
-		}
-		return appendScopes(dst, s)
-	}
-	eachString(v, func(s string) bool {
-		dst = append(dst, s)
+	v.EachString(func(text string) bool {
+		dst = append(dst, text)
 		return true
 	})
 	return dst
 }
 
-// appendScopes appends the scopes of a scope string (RFC 6749 §3.3), which are divided by spaces and by nothing else.
-func appendScopes(dst []string, scope string) []string {
-	for scope != "" {
-		var one string
-		one, scope, _ = strings.Cut(scope, " ")
-		if one != "" {
-			dst = append(dst, one)
+// appendScopes appends the scopes of v: a string (RFC 6749, Section 3.3) is divided at spaces and at nothing else, the
+// strings of an array are not.
+func appendScopes(dst []string, v strictjson.Value) []string {
+	text, ok := v.Text()
+	if !ok {
+		return appendStrings(dst, v)
+	}
+	return splitScopes(dst, text)
+}
+
+func splitScopes(dst []string, text string) []string {
+	for scope := range strings.SplitSeq(text, " ") {
+		if scope != "" {
+			dst = append(dst, scope)
 		}
 	}
 	return dst

@@ -29,20 +29,20 @@ func TestOddThingsFailClosed(t *testing.T) {
 		{name: "a negative MaxAge can't be met", require: middleware.Requirement{MaxAge: -1}, mods: []authtest.Mod{authtest.Claim("auth_time", time.Now().Unix())}, code: 401},
 		{name: "a MaxAge of half a second is announced as one", require: middleware.Requirement{MaxAge: time.Second / 2}, code: 401, challenge: `max_age="1"`},
 		{name: "a MaxAge without end does not wrap", require: middleware.Requirement{MaxAge: math.MaxInt64}, mods: []authtest.Mod{authtest.Claim("auth_time", 1)}, code: 200},
-		{name: "a MaxTokenAge without end does not wrap", given: func(c *middleware.Config) { c.MaxTokenAge = math.MaxInt64 }, code: 200},
-		{name: "RFC 9068 with an empty sub", given: func(c *middleware.Config) { c.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Subject("")}, code: 401},
-		{name: "RFC 9068 with an empty client_id", given: func(c *middleware.Config) { c.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("client_id", "")}, code: 401},
-		{name: "RFC 9068 with an empty jti", given: func(c *middleware.Config) { c.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("jti", "")}, code: 401},
+		{name: "a MaxTokenAge without end does not wrap", given: func(c *middleware.Config) { c.Issuer.MaxTokenAge = math.MaxInt64 }, code: 200},
+		{name: "RFC 9068 with an empty sub", given: func(c *middleware.Config) { c.Issuer.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Subject("")}, code: 401},
+		{name: "RFC 9068 with an empty client_id", given: func(c *middleware.Config) { c.Issuer.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("client_id", "")}, code: 401},
+		{name: "RFC 9068 with an empty jti", given: func(c *middleware.Config) { c.Issuer.Profile = middleware.RFC9068 }, mods: []authtest.Mod{authtest.Claim("jti", "")}, code: 401},
 		{name: "a Check that ran out of time", given: func(c *middleware.Config) {
 			c.Check = func(context.Context, *middleware.Token) error {
 				return fmt.Errorf("revocations: %w", context.DeadlineExceeded)
 			}
 		}, code: 503},
-		{name: "a query that two readers read differently", given: func(c *middleware.Config) { c.AllowQuery = true }, query: "&access_token=x;y", code: 400},
-		{name: "another issuer's token is refused in the words of the first", given: func(c *middleware.Config) {
-			c.Others = []middleware.Issuer{c.Issuer}
-			c.Others[0].Profile = middleware.Default
-			c.Profile, c.Name = middleware.ASPNET, "https://first.test"
+		{name: "a query that two readers read differently", given: func(c *middleware.Config) { c.Credentials = middleware.FromQuery }, query: "&access_token=x;y", code: 400},
+		{name: "another issuer's token is answered in the style of the Bearer", given: func(c *middleware.Config) {
+			c.MoreIssuers = []middleware.Issuer{c.Issuer}
+			c.MoreIssuers[0].Profile = middleware.Default
+			c.Style, c.Issuer.Name = middleware.StyleASPNET, "https://first.test"
 		}, mods: []authtest.Mod{authtest.Expired}, code: 401, challenge: "The token expired at '"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

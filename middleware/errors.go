@@ -28,7 +28,6 @@ var (
 	// came: nothing is known about the token, which may be fine. The answer is 503 with Retry-After.
 	ErrKeysUnavailable = errors.New("middleware: signing keys unavailable")
 
-	// ErrCheckUnavailable is for [Config.Check] to wrap when it can't decide. The answer is 503 with Retry-After,
-	// unless CheckFailOpen is set.
+	// ErrCheckUnavailable is for [Config.Check] to wrap when it can't decide. The answer is 503 with Retry-After.
 	ErrCheckUnavailable = errors.New("middleware: check unavailable")
 )

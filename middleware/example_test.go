@@ -54,12 +54,12 @@ func ExampleNew() {
 func ExampleNewConfig() {
 	cfg := middleware.NewConfig("http://issuer.example")
 	cfg.ClockSkew = -time.Minute
-	cfg.Algorithms = []string{"HS256"}
+	cfg.Issuer.Algorithms = []string{"HS256"}
 	_, err := middleware.New(cfg)
 	fmt.Println(err)
 	// Output:
 	// middleware: config: ClockSkew: -1m0s is negative
-	// middleware: config: issuer "http://issuer.example": name: http on a host that is not loopback, without AllowInsecureHTTP
+	// middleware: config: issuer "http://issuer.example": name: http on a host that is not loopback: use https, or set AllowInsecureHTTP
 	// middleware: config: issuer "http://issuer.example": no audience
 	// middleware: config: issuer "http://issuer.example": algorithm "HS256" is never accepted: it does not prove who signed
 }
@@ -73,7 +73,7 @@ func ExampleNewIssuer() {
 	other := middleware.NewIssuer("https://staff.test", "shop-admin")
 	other.Profile = middleware.RFC9068
 	other.Keys = staff.Terms().Keys // nil in a real API: discovery
-	cfg.Others = []middleware.Issuer{other}
+	cfg.MoreIssuers = []middleware.Issuer{other}
 	auth, err := middleware.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -145,7 +145,7 @@ func ExampleBearer_Require() {
 func ExampleBearer_RequireThat() {
 	iss := authtest.NewIssuer(nil)
 	cfg := iss.Config("bank")
-	cfg.JSONBody = false
+	cfg.WriteError = func(w http.ResponseWriter, r *http.Request, status int, err error) { w.WriteHeader(status) } // no body
 	auth, err := middleware.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -260,13 +260,13 @@ func ExampleNewValidator() {
 	// expired true true
 }
 
-// Revocation: Check is asked last. An outage of the list is not a verdict about the token; it is answered with 503, or,
-// where CheckFailOpen is set, the token passes.
+// Revocation: Check is asked last. An outage of the list says nothing about the token; it is answered with 503. A Check that
+// prefers to let such tokens pass returns nil.
 func ExampleConfig_check() {
 	iss := authtest.NewIssuer(nil)
 	revoked := map[string]bool{"stolen": true}
 	cfg := iss.Config("api1")
-	cfg.RequiredClaims = []string{"jti"}
+	cfg.Issuer.RequiredClaims = []string{"jti"}
 	cfg.Check = func(ctx context.Context, tok *middleware.Token) error {
 		if revoked == nil {
 			return fmt.Errorf("list of revoked tokens: %w", middleware.ErrCheckUnavailable)
@@ -317,7 +317,7 @@ func ExampleConfig_onEvent() {
 func ExampleIssuer_scopeClaims() {
 	iss := authtest.NewIssuer(nil)
 	cfg := iss.Config("api1")
-	cfg.ScopeClaims = []string{"scope", "/realm_access/roles", "/resource_access/api1/roles"}
+	cfg.Issuer.ScopeClaims = []string{"scope", "/realm_access/roles", "/resource_access/api1/roles"}
 	auth, err := middleware.New(cfg)
 	if err != nil {
 		log.Fatal(err)

@@ -10,13 +10,13 @@ import (
 
 const metadataPath = "/.well-known/oauth-protected-resource"
 
-// newMetadata returns the URL of the metadata document, its path and its handler (RFC 9728 §3.1: inserted between the
+// newMetadata returns the URL of the metadata document, its path and its handler (RFC 9728, Section 3.1: inserted between the
 // host and the path of the resource identifier).
 func newMetadata(cfg *Config) (address, path string, h http.Handler) {
 	if cfg.Resource == "" {
 		return "", metadataPath, http.NotFoundHandler()
 	}
-	u, _ := url.Parse(cfg.Resource) // httpProblems has looked at it
+	u, _ := url.Parse(cfg.Resource) // checkHTTP has looked at it
 	rest := u.EscapedPath()
 	if rest == "/" {
 		rest = ""
@@ -48,31 +48,24 @@ func newMetadata(cfg *Config) (address, path string, h http.Handler) {
 	})
 }
 
-// metadataDocument is the document of RFC 9728 §2; resource is the configured text, byte for byte (§3.3).
+// metadataDocument is the document of RFC 9728, Section 2; resource is the configured text, byte for byte (Section 3.3).
 func (c *Config) metadataDocument() []byte {
 	doc := maps.Clone(c.ResourceMetadata)
 	if doc == nil {
 		doc = map[string]any{}
 	}
 	var servers []string
-	for _, iss := range c.all() {
+	for _, iss := range c.issuers() {
 		servers = append(servers, iss.Name)
 	}
 	doc["resource"] = c.Resource
 	doc["authorization_servers"] = servers
-	if _, given := doc["bearer_methods_supported"]; !given {
-		methods := []string{"header"}
-		if c.AllowForm {
-			methods = append(methods, "body")
-		}
-		if c.AllowQuery {
-			methods = append(methods, "query")
-		}
-		doc["bearer_methods_supported"] = methods
+	if _, given := doc["bearer_methods_supported"]; !given && c.Credentials == nil {
+		doc["bearer_methods_supported"] = []string{"header"}
 	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(doc) // httpProblems has tried it
+	_ = enc.Encode(doc) // checkHTTP has tried it
 	return []byte(b.String())
 }

@@ -1,6 +1,8 @@
 package middleware_test
 
 import (
+	"net/http"
+
 	"github.com/bearergate/bearergate/middleware"
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
@@ -34,10 +36,17 @@ var answerPolicies = []policy{
 	{"resource metadata with 403", all(resource("https://api.test"), needs("a")), mint(), 403, "insufficient_scope", insufficient(noScope, "a") + `, resource_metadata="https://api.test/.well-known/oauth-protected-resource"`},
 }
 
+// moreChallenges adds those of other schemes.
 func moreChallenges(c *middleware.Config) {
-	c.Challenges = []string{`Basic realm="api1"`, `DPoP algs="ES256"`}
+	c.WriteError = func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
+		if status == http.StatusUnauthorized {
+			w.Header().Add("WWW-Authenticate", `Basic realm="api1"`)
+			w.Header().Add("WWW-Authenticate", `DPoP algs="ES256"`)
+		}
+		w.WriteHeader(status)
+	}
 }
 
 func audiencesOnly(names ...string) setting {
-	return with(func(c *middleware.Config) { c.Audiences = names })
+	return with(func(c *middleware.Config) { c.Issuer.Audiences = names })
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// aspnet is the profile with the skew that ASP.NET Core has, and more settings.
+// aspnet is the profile and the style with the skew that ASP.NET Core has, and more settings.
 func aspnet(more ...setting) setting {
-	return all(append([]setting{profile(middleware.ASPNET), skew(5 * time.Minute)}, more...)...)
+	return all(append([]setting{profile(middleware.ASPNET), style(middleware.StyleASPNET), skew(5 * time.Minute)}, more...)...)
 }
 
 // frozen asks at 2021-06-16 05:00:00 with a token that expires at 05:16:01 that day; then the clock moves on.

@@ -26,8 +26,6 @@ func check(answer error) setting {
 	})
 }
 
-func failOpen(c *middleware.Config) { c.CheckFailOpen = true }
-
 // reallyNot fails the test when Check is asked.
 func neverAsked(w *world) {
 	w.cfg.Check = func(context.Context, *middleware.Token) error {
@@ -50,10 +48,10 @@ var checkPolicies = []policy{
 	{"Check refuses as an invalid token", check(fmt.Errorf("x: %w", middleware.ErrInvalidToken)), mint(), 401, "refused_by_check", invalid(refusedByCheck)},
 	{"Check refuses as not permitted", check(fmt.Errorf("x: %w", middleware.ErrInsufficientScope)), mint(), 403, "not_permitted", insufficient(notPermitted, "")},
 	{"Check wants another authentication", check(fmt.Errorf("x: %w", middleware.ErrInsufficientAuthentication)), mint(), 401, "insufficient_acr", stepUp(weakAuth, "")},
-	{"Check can't decide: closed", check(errOutage), mint(), 503, "check_unavailable", nothing},
-	{"Check can't decide: open", all(check(errOutage), with(failOpen)), mint(), 200, "check_skipped", nothing},
-	{"open, and Check refuses", all(check(errRevoked), with(failOpen)), mint(), 401, "refused_by_check", invalid(refusedByCheck)},
-	{"open, and Check can't decide, but the scope does not do", all(check(errOutage), with(failOpen), needs("a")), mint(), 403, "insufficient_scope", insufficient(noScope, "a")},
+	{"Check can't decide", check(errOutage), mint(), 503, "check_unavailable", nothing},
+	{"Check can't decide, and the scope does not do", all(check(errOutage), needs("a")), mint(), 503, "check_unavailable", nothing},
+	{"Check runs into the end of a context", check(context.Canceled), mint(), 503, "check_unavailable", nothing},
+	{"Check runs out of time", check(fmt.Errorf("x: %w", context.DeadlineExceeded)), mint(), 503, "check_unavailable", nothing},
 	{"Check's words are not repeated", check(errors.New(`secret", x="y`)), mint(), 401, "refused_by_check", invalid(refusedByCheck)},
 	{"Check is not asked about an expired token", neverAsked, mint(authtest.Expired), 401, "expired", invalid(expired)},
 	{"Check is not asked about a forged token", neverAsked, segment(2, to(zeros(64))), 401, "invalid_signature", invalid(wrongSigning)},

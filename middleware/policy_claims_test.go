@@ -14,11 +14,11 @@ const (
 )
 
 func required(names ...string) setting {
-	return with(func(c *middleware.Config) { c.RequiredClaims = names })
+	return with(func(c *middleware.Config) { c.Issuer.RequiredClaims = names })
 }
 
 func audiences(names ...string) setting {
-	return with(func(c *middleware.Config) { c.Audiences, c.Realm = names, "api1" })
+	return with(func(c *middleware.Config) { c.Issuer.Audiences, c.Realm = names, "api1" })
 }
 
 // Step 4, the text: one JSON object that every reader reads alike.

@@ -17,11 +17,11 @@ const (
 )
 
 func types(names ...string) setting {
-	return with(func(c *middleware.Config) { c.Types = names })
+	return with(func(c *middleware.Config) { c.Issuer.Types = names })
 }
 
 func algorithms(names ...string) setting {
-	return with(func(c *middleware.Config) { c.Algorithms = names })
+	return with(func(c *middleware.Config) { c.Issuer.Algorithms = names })
 }
 
 // Step 3: the header.

@@ -24,7 +24,7 @@ func two(change func(*middleware.Issuer)) setting {
 		if change != nil {
 			change(&terms)
 		}
-		w.cfg.Others = []middleware.Issuer{terms}
+		w.cfg.MoreIssuers = []middleware.Issuer{terms}
 	}
 }
 
@@ -84,7 +84,7 @@ func (s source) Lookup(ctx context.Context, kid, alg string) ([]*jwks.Key, error
 	return s(ctx, kid, alg)
 }
 
-func keys(answer source) setting { return with(func(c *middleware.Config) { c.Keys = answer }) }
+func keys(answer source) setting { return with(func(c *middleware.Config) { c.Issuer.Keys = answer }) }
 
 func failing(err error) setting {
 	return keys(func(context.Context, string, string) ([]*jwks.Key, error) { return nil, err })
@@ -126,7 +126,7 @@ var keyPolicies = []policy{
 		cancel()
 		return w.iss.Request("GET", "/").WithContext(ctx)
 	}, 503, "cancelled", nothing},
-	{"the key set by an address of its own", with(func(c *middleware.Config) { c.KeySetURL = "https://issuer.test/jwks.json" }), mint(), 200, "accepted", nothing},
+	{"the key set by an address of its own", with(func(c *middleware.Config) { c.Issuer.KeySetURL = "https://issuer.test/jwks.json" }), mint(), 200, "accepted", nothing},
 	{"a signature of another key under this kid", nil, crossed(others, ours, "api1"), 401, "invalid_signature", invalid(wrongSigning)},
 	{"a signature of another text", nil, func(w *world) *http.Request {
 		return carrying(cut(w.iss.Token(), 2) + "." + last(w.iss.Token(authtest.Subject("bob"))))

@@ -16,7 +16,7 @@ const (
 func scope(names ...string) asking { return mint(authtest.Scope(names...)) }
 
 func scopeClaims(paths ...string) setting {
-	return with(func(c *middleware.Config) { c.ScopeClaims = paths })
+	return with(func(c *middleware.Config) { c.Issuer.ScopeClaims = paths })
 }
 
 func anyOf(scopes ...string) setting { return needsThat(middleware.Requirement{AnyScope: scopes}) }

@@ -175,8 +175,10 @@ func all(settings ...setting) setting {
 }
 
 func profile(p middleware.Profile) setting {
-	return with(func(c *middleware.Config) { c.Profile = p })
+	return with(func(c *middleware.Config) { c.Issuer.Profile = p })
 }
+
+func style(s middleware.Style) setting { return with(func(c *middleware.Config) { c.Style = s }) }
 
 func skew(d time.Duration) setting { return with(func(c *middleware.Config) { c.ClockSkew = d }) }
 

@@ -37,7 +37,7 @@ func at(claim string, seconds int, fraction string) asking {
 func exp(text string) asking { return claiming(`"exp":`+text, "exp", "nbf", "iat") }
 
 func maxAge(d time.Duration) setting {
-	return with(func(c *middleware.Config) { c.MaxTokenAge = d })
+	return with(func(c *middleware.Config) { c.Issuer.MaxTokenAge = d })
 }
 
 func optionalExp(c *middleware.Config) { c.RequireExpirationTime = false }

@@ -1,24 +1,61 @@
 package middleware
 
+import "strings"
+
 // A Profile is a set of rules for the tokens of one issuer, on top of those that hold for every token.
 type Profile int
 
 const (
-	// Default accepts what Auth0, Entra ID, Keycloak, Okta, Cognito, Duende and their like issue: typ is at+jwt or JWT
-	// or absent.
+	// Default accepts what Auth0, Entra ID, Keycloak, Okta, Duende and their like issue: typ is at+jwt or JWT or absent.
 	Default Profile = iota
 
-	// RFC9068 is the JWT profile for access tokens: typ must be at+jwt (RFC 9068 §4), and iss, exp, aud, sub,
-	// client_id, iat and jti must be there (§2.2).
+	// RFC9068 is the JWT profile for access tokens: typ must be at+jwt (RFC 9068, Section 4), and iss, exp, aud, sub,
+	// client_id, iat and jti must be there (RFC 9068, Section 2.2).
 	RFC9068
 
-	// ASPNET judges and answers as ASP.NET Core's JwtBearer does with its defaults: a token is accepted up to and
-	// including exp+skew, typ and a future iat are not judged, a trailing slash of an audience does not matter; the
-	// challenge has no realm unless one is configured and describes the refusal in JwtBearer's words, a missing token
-	// is answered with a bare "Bearer", 403 carries no challenge, and no answer has a body. What came from the token
-	// is sanitised and truncated before it is repeated. Set ClockSkew to 5*time.Minute to have its default too.
+	// ASPNET validates as ASP.NET Core's JwtBearer does with its defaults: a token is accepted up to and including
+	// exp+skew, the lifetime comes before the audience, typ and a future iat are ignored, a trailing slash of an
+	// audience does not matter. Set ClockSkew to 5*time.Minute to have its default too, and [StyleASPNET] for its
+	// answers.
 	//
-	// The strictness of parsing and the order of the checks stay those of this package: for example, an exp that is a
-	// string is refused, and keys are only looked up for tokens that are otherwise acceptable.
+	// Parsing stays as strict as in this package: for example, an exp that is a string is rejected, and keys are only
+	// looked up for tokens that are otherwise acceptable.
 	ASPNET
 )
+
+// rules are a profile as data.
+type rules struct {
+	types           []string // acceptable typ, normalised; nil means all
+	required        []string // claims that must be there
+	notEmpty        bool     // and must not be empty: sub, client_id and jti
+	inclusiveExpiry bool     // accepted at exactly exp+skew
+	ignoreFutureIat bool
+	lifetimeFirst   bool // before the audience
+	ignoreAudSlash  bool // ASP.NET's IgnoreTrailingSlashWhenValidatingAudience
+	fixedTypes      bool // Types may not say anything else
+}
+
+var profiles = map[Profile]*rules{
+	Default: {types: []string{"at+jwt", "jwt", ""}},
+	RFC9068: {
+		types:    []string{"at+jwt"},
+		required: []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"},
+		notEmpty: true, fixedTypes: true,
+	},
+	ASPNET: {inclusiveExpiry: true, ignoreFutureIat: true, lifetimeFirst: true, ignoreAudSlash: true},
+}
+
+// normalType makes a typ comparable: media types ignore case, and "application/" may be left out (RFC 7515, Section
+// 4.1.9). It folds ASCII only.
+func normalType(typ string) string {
+	lower := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, typ)
+	if rest, ok := strings.CutPrefix(lower, "application/"); ok && !strings.Contains(rest, "/") {
+		return rest
+	}
+	return lower
+}

@@ -2,9 +2,8 @@ package middleware
 
 // Reasons are the stable words for outcomes, for logs, metrics and tests.
 const (
-	ReasonAccepted     = "accepted"
-	ReasonCheckSkipped = "check_skipped" // accepted, although Check could not decide: CheckFailOpen
-	ReasonUnknown      = "unknown"       // not an error of this package
+	ReasonAccepted = "accepted"
+	ReasonUnknown  = "unknown" // not an error of this package
 
 	// ErrNoToken
 	ReasonNoToken = "no_token"

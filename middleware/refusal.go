@@ -15,7 +15,7 @@ type verdict struct {
 	reason      string
 	text        string  // for the error, after "middleware: "
 	description string  // for the client; never with anything from the token
-	causes      []error // golang-jwt's words for the same
+	causes      []error // golang-jwt's errors for the same
 	suspicious  bool    // nothing that an honest issuer or client would send
 }
 
@@ -110,32 +110,23 @@ var (
 
 // A refusal is a verdict on one token.
 type refusal struct {
-	verdict *verdict
-	subject string    // what of the token it is about; unverified, quoted in the text
-	at, now time.Time // for verdicts about time
-	cause   error     // what others said: a key source, Check
-	words   string    // the description in place of the verdict's: the profile ASPNET
-	route   *route    // which one wants more: its scope, acr_values, max_age
+	verdict   *verdict
+	subject   string     // what of the token it is about; unverified, quoted in the text
+	at, now   time.Time  // for verdicts about time
+	cause     error      // what others said: a key source, Check
+	candidate *candidate // what was read of the token before it was refused, nil for none
+	route     *route     // which one wants more: its scope, acr_values, max_age
 }
 
-// refuse returns v as an error.
 func refuse(v *verdict) *refusal { return &refusal{verdict: v} }
 
-// Refusals that say nothing of a token are made once: they are the cheapest to provoke.
-var (
-	errNoToken     = refuse(verdictNoToken)
-	errMultiple    = refuse(verdictMultiple)
-	errCredentials = refuse(verdictCredentials)
-	errTooLarge    = refuse(verdictTooLarge)
-	errMalformed   = refuse(verdictMalformed)
-	errHeader      = refuse(verdictHeader)
-	errKeyID       = refuse(verdictKeyID)
-	errPayload     = refuse(verdictPayload)
-)
+func (r *refusal) withSubject(subject string) *refusal { r.subject = subject; return r }
 
-func (r *refusal) about(subject string) *refusal { r.subject = subject; return r }
+func (r *refusal) withCause(err error) *refusal { r.cause = err; return r }
 
-func (r *refusal) because(err error) *refusal { r.cause = err; return r }
+func (r *refusal) withTimes(at, now time.Time) *refusal { r.at, r.now = at, now; return r }
+
+func (r *refusal) withCandidate(c *candidate) *refusal { r.candidate = c; return r }
 
 func (r *refusal) Error() string {
 	text := "middleware: " + r.verdict.text
@@ -151,24 +142,17 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// Is matches the class and golang-jwt's words for the same.
+// Is matches the class and golang-jwt's errors for the same.
 func (r *refusal) Is(target error) bool {
 	return target == r.verdict.class || slices.Contains(r.verdict.causes, target)
 }
 
 func (r *refusal) Unwrap() error { return r.cause }
 
-// refusalOf returns the refusal that err is or wraps, nil for none. It is nearly always the first, and errors.As costs
-// an allocation.
+// refusalOf returns the refusal that err is or wraps, nil for none.
 func refusalOf(err error) *refusal {
-	if r, ok := err.(*refusal); ok { //nolint:errorlint // followed by errors.As
-		return r
-	}
-	var r *refusal
-	if errors.As(err, &r) {
-		return r
-	}
-	return nil
+	r, _ := errors.AsType[*refusal](err)
+	return r
 }
 
 // classOf returns the class that err belongs to, nil for none.

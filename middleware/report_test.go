@@ -40,13 +40,13 @@ func TestLog(t *testing.T) {
 		{"an unfit key", wrongKey, mint(), "WARN", `"reason":"unfit_key"`},
 		{"scope", needs("a"), mint(), "DEBUG", `"token":{"iss":"https://issuer.test","sub":"alice"`},
 		{"refused by Check", check(errRevoked), mint(), "DEBUG", `"token":{"iss":"https://issuer.test"`},
-		{"Check skipped", all(check(errOutage), with(failOpen)), mint(), "WARN", `"msg":"access token accepted without Check"`},
+		{"Check can't decide", check(errOutage), mint(), "DEBUG", `"reason":"check_unavailable"`},
 		{"no keys", keys(failingSource), mint(), "DEBUG", `"reason":"keys_unavailable"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.t = t
-			w.cfg.Keys = w.iss.Terms().Keys // whose own log is not ours
+			w.cfg.Issuer.Keys = w.iss.Terms().Keys // whose own log is not ours
 			w.route = nil
 			if row.given != nil {
 				row.given(w)

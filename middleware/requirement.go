@@ -14,7 +14,7 @@ type Requirement struct {
 	Audiences []string
 
 	// Scopes: the token has all of them. Otherwise 403 insufficient_scope, which names those that are scope-tokens (RFC
-	// 6749 §3.3); a role with a space, say, is compared and not named.
+	// 6749, Section 3.3); a role with a space, say, is compared and not named.
 	Scopes []string
 
 	// AnyScope: the token has at least one of them. Otherwise 403 insufficient_scope, which names them likewise.
@@ -24,11 +24,11 @@ type Requirement struct {
 	Allow func(tok *Token) bool
 
 	// ACR: the token's acr is one of these, in the order of preference. Otherwise 401
-	// insufficient_user_authentication, which names them (RFC 9470 §3).
+	// insufficient_user_authentication, which names them (RFC 9470, Section 3).
 	ACR []string
 
 	// MaxAge: the user authenticated (auth_time) at most this long ago; the clock skew is added. Whole seconds, others
-	// are announced rounded up; 0 means any time, and a negative one can't be met. Otherwise, and without auth_time, 401 insufficient_user_authentication (RFC 9470 §3).
+	// are announced rounded up; 0 means any time, and a negative one can't be met. Otherwise, and without auth_time, 401 insufficient_user_authentication (RFC 9470, Section 3).
 	MaxAge time.Duration
 }
 
@@ -54,8 +54,8 @@ func newRoute(req Requirement) *route {
 	return rt
 }
 
-// judge returns why tok does not do for the route.
-func (rt *route) judge(tok *Token, v *Validator) error {
+// check returns why tok does not do for the route.
+func (rt *route) check(tok *Token, v *Validator) error {
 	switch {
 	case len(rt.Audiences) > 0 && !slices.ContainsFunc(rt.Audiences, tok.HasAudience):
 		return rt.refuse(verdictAudience)

@@ -3,8 +3,11 @@ package middleware_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,9 +161,9 @@ func TestTheRequestsOwnTokenIsJudged(t *testing.T) {
 // Nor does it keep a token alive: the messages of a websocket, say, that become requests with the context of the one that
 // opened it.
 func TestAContextThatOutlivesItsToken(t *testing.T) {
-	for _, entries := range []int{0, 100} {
+	for _, bytes := range []int{0, 1 << 20} {
 		w := newWorld(t)
-		w.cfg.CacheEntries, w.cfg.ClockSkew = entries, 10*time.Second
+		w.cfg.CacheBytes, w.cfg.ClockSkew = bytes, 10*time.Second
 		checks := 0
 		w.cfg.Check = func(context.Context, *middleware.Token) error { checks++; return nil }
 		auth := w.bearer(t)
@@ -170,11 +173,11 @@ func TestAContextThatOutlivesItsToken(t *testing.T) {
 				code   int
 				checks int
 			}{
-				{0, 200, 1},
-				{5*time.Minute + 8*time.Second, 200, 1},
-				{5*time.Minute + 10*time.Second - 1, 200, 2},
-				{5*time.Minute + 10*time.Second, 401, 2},
-				{time.Hour, 401, 2},
+				{0, 200, 2},
+				{5*time.Minute + 8*time.Second, 200, 3},
+				{5*time.Minute + 10*time.Second - 1, 200, 4},
+				{5*time.Minute + 10*time.Second, 401, 4},
+				{time.Hour, 401, 4},
 			} {
 				opened := w.iss.Now()
 				w.iss.Advance(row.after)
@@ -183,14 +186,67 @@ func TestAContextThatOutlivesItsToken(t *testing.T) {
 				w.iss.Advance(opened.Sub(w.iss.Now()))
 			}
 		})).ServeHTTP(httptest.NewRecorder(), w.iss.Request("GET", "/", authtest.Scope("a")))
-		assert.Equal(t, 2, checks)
+		assert.Equal(t, 4, checks)
 	}
+}
+
+// What a context carries is asked the same question as a cache hit: the token's age, its key and Check.
+func TestAContextThatOutlivesItsAcceptance(t *testing.T) {
+	for _, bytes := range []int{0, 1 << 20} {
+		for _, row := range []struct {
+			name   string
+			given  func(*middleware.Config)
+			change func(w *world, revoke func())
+			reason string
+		}{
+			{"nothing happens", func(*middleware.Config) {}, func(*world, func()) {}, middleware.ReasonAccepted},
+			{"the token becomes too old", func(c *middleware.Config) { c.Issuer.MaxTokenAge = time.Minute },
+				func(w *world, _ func()) { w.iss.Advance(3 * time.Minute) }, middleware.ReasonTooOld},
+			{"the issuer drops the key", func(*middleware.Config) {}, func(w *world, _ func()) {
+				w.iss.Rotate()
+				w.iss.Revoke()
+				_, err := w.bearer(t).Validator().Validate(t.Context(), w.iss.Token()) // brings the new key set
+				require.NoError(t, err)
+			}, middleware.ReasonUnknownKey},
+			{"Check learns of a revocation", func(*middleware.Config) {}, func(_ *world, revoke func()) { revoke() }, middleware.ReasonCheck},
+		} {
+			t.Run(fmt.Sprintf("%s, %d bytes of cache", row.name, bytes), func(t *testing.T) {
+				w := newWorld(t)
+				w.cfg.CacheBytes = bytes
+				w.cfg.Issuer.Keys = source(w.iss.Terms().Keys.Lookup)
+				row.given(w.cfg)
+				var verdict error
+				w.cfg.Check = func(context.Context, *middleware.Token) error { return verdict }
+				auth := w.bearer(t)
+				auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					row.change(w, func() { verdict = errRevoked })
+					_, err := auth.Check(r)
+					assert.Equal(t, row.reason, middleware.Reason(err))
+				})).ServeHTTP(httptest.NewRecorder(), w.iss.Request("GET", "/"))
+			})
+		}
+	}
+}
+
+// A context that is an ordinary one: what copies its values, as adaptors for other frameworks do, keeps the token.
+func TestTheContextIsOrdinary(t *testing.T) {
+	w := newWorld(t)
+	w.bearer(t).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, reflect.TypeOf(context.WithValue(t.Context(), otherKey{}, 0)), reflect.TypeOf(r.Context()))
+		raw := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		type job struct{ ctx context.Context }
+		for _, verb := range []string{"%v", "%+v", "%s", "%#v"} {
+			assert.NotContains(t, fmt.Sprintf(verb, r.Context()), raw, verb)
+			assert.NotContains(t, fmt.Sprintf(verb, job{r.Context()}), raw, verb)
+			assert.NotContains(t, fmt.Sprintf(verb, &job{r.Context()}), raw, verb)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), w.iss.Request("GET", "/"))
 }
 
 // A context that says that there was no token says nothing of a request that has one.
 func TestAContextWithoutAToken(t *testing.T) {
 	outer, inner := newWorld(t), newWorld(t)
-	inner.cfg.Optional, inner.cfg.AllowQuery = true, true
+	inner.cfg.Optional, inner.cfg.Credentials = true, middleware.OneOf(middleware.FromAuthorization, middleware.FromQuery)
 	auth := inner.bearer(t)
 	lent := context.Background()
 	serve(outer.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -209,7 +265,7 @@ func TestAContextWithoutAToken(t *testing.T) {
 func TestOptionalBesideAnotherBearer(t *testing.T) {
 	outer := newWorld(t)
 	inner := newWorld(t)
-	inner.cfg.Optional, inner.cfg.Cookie = true, "session"
+	inner.cfg.Optional, inner.cfg.Credentials = true, middleware.OneOf(middleware.FromAuthorization, middleware.FromCookie("session"))
 	subject := "nobody"
 	whose := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		subject = "nobody"

@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 	var clock atomic.Int64 // nanoseconds since start
 	source := &rotating{}
 	cfg := middleware.NewConfig("https://issuer.test", "api1")
-	cfg.Keys, cfg.ClockSkew, cfg.CacheBytes = source, skew, 4<<20
+	cfg.Issuer.Keys, cfg.ClockSkew, cfg.CacheBytes = source, skew, 4<<20
 	cfg.Now = func() time.Time { return start.Add(time.Duration(clock.Load())) }
 	v, err := middleware.NewValidator(cfg)
 	require.NoError(t, err)

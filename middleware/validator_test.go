@@ -100,7 +100,7 @@ func TestBoundary(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.cfg.Profile, w.cfg.ClockSkew = row.profile, row.skew
+			w.cfg.Issuer.Profile, w.cfg.ClockSkew = row.profile, row.skew
 			raw := w.iss.Token(authtest.ExpiresIn(time.Hour))
 			w.iss.Advance(time.Hour + row.after)
 			_, err := w.bearer(t).Validator().Validate(t.Context(), raw)
@@ -146,7 +146,7 @@ func TestToken(t *testing.T) {
 func TestCheapBeforeDear(t *testing.T) {
 	w := newWorld(t)
 	var asked atomic.Int32
-	w.cfg.Keys = source(func(context.Context, string, string) ([]*jwks.Key, error) {
+	w.cfg.Issuer.Keys = source(func(context.Context, string, string) ([]*jwks.Key, error) {
 		asked.Add(1)
 		return nil, jwks.ErrUnavailable
 	})
@@ -179,28 +179,28 @@ func TestOutageAndRecovery(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Others = []middleware.Issuer{w.iss2(t).Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).Terms()}
 	auth := w.bearer(t)
 	assert.NoError(t, auth.Ready(t.Context()))
 
 	w = newWorld(t)
 	other := w.iss2(t)
 	other.Outage(true)
-	w.cfg.Others = []middleware.Issuer{other.Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{other.Terms()}
 	err := w.bearer(t).Ready(t.Context())
 	assert.ErrorIs(t, err, middleware.ErrKeysUnavailable)
 	assert.ErrorContains(t, err, "https://other.test")
 	assert.NotContains(t, err.Error(), "https://issuer.test")
 
 	w = newWorld(t)
-	w.cfg.Keys = source(nil) // a source without Ready
+	w.cfg.Issuer.Keys = source(nil) // a source without Ready
 	assert.NoError(t, w.bearer(t).Ready(t.Context()))
 }
 
 // A cancelled caller gets neither 401 nor anything that says that the token is bad.
 func TestCancelled(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.Keys = source(func(ctx context.Context, _, _ string) ([]*jwks.Key, error) { <-ctx.Done(); return nil, ctx.Err() })
+	w.cfg.Issuer.Keys = source(func(ctx context.Context, _, _ string) ([]*jwks.Key, error) { <-ctx.Done(); return nil, ctx.Err() })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errElse)
 	_, err := w.bearer(t).Validator().Validate(ctx, w.iss.Token())
@@ -217,7 +217,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 	for i := range crowd {
 		crowd[i] = newKey(t)
 	}
-	w.cfg.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
+	w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
 		right, err := w.iss.Terms().Keys.Lookup(ctx, kid, alg)
 		return append(crowd, right...), err
 	})

@@ -47,16 +47,16 @@ func readVector(t *testing.T, name string) *vector {
 		case "alg":
 			v.alg = value
 		case "issuer":
-			v.cfg.Name = value
+			v.cfg.Issuer.Name = value
 		case "audience":
-			v.cfg.Audiences = strings.Fields(value)
+			v.cfg.Issuer.Audiences = strings.Fields(value)
 		case "algorithms":
-			v.cfg.Algorithms = strings.Fields(value)
+			v.cfg.Issuer.Algorithms = strings.Fields(value)
 		case "profile":
 			profiles := map[string]middleware.Profile{"default": middleware.Default, "rfc9068": middleware.RFC9068, "aspnet": middleware.ASPNET}
 			p, known := profiles[value]
 			require.True(t, known, "profile %q", value)
-			v.cfg.Profile = p
+			v.cfg.Issuer.Profile = p
 		case "skew":
 			v.cfg.ClockSkew, err = time.ParseDuration(value)
 			require.NoError(t, err)
@@ -99,17 +99,17 @@ func (v *vector) run(t *testing.T) {
 		require.NoError(t, err)
 		keys, err := set.Lookup(t.Context(), "", v.alg)
 		require.NoError(t, err)
-		assert.Equal(t, verdict == "valid", middleware.VerifySignature(v.alg, v.token[:n], signature, keys[0].Public()))
+		assert.Equal(t, verdict == "valid", keys[0].Verify(v.alg, []byte(v.token[:n]), signature) == nil)
 		return
 	}
-	v.cfg.Keys = set
+	v.cfg.Issuer.Keys = set
 	v.cfg.Now = func() time.Time { return v.now }
 	validator, err := middleware.NewValidator(v.cfg)
 	require.NoError(t, err)
 	tok, err := validator.Validate(t.Context(), v.token)
 	if v.expect == "accepted" {
 		require.NoError(t, err)
-		assert.Equal(t, v.cfg.Name, tok.Issuer())
+		assert.Equal(t, v.cfg.Issuer.Name, tok.Issuer())
 		return
 	}
 	assert.Equal(t, v.expect, "refused "+middleware.Reason(err), "%v", err)

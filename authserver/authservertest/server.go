@@ -120,7 +120,7 @@ func (s *Server) Keys() *jwks.Rotator { return s.keys }
 // and the clock is the server's.
 func (s *Server) Config(audience ...string) *middleware.Config {
 	cfg := middleware.NewConfig(s.issuer, audience...)
-	cfg.Keys, cfg.Now = s.keys, s.Now
+	cfg.Issuer.Keys, cfg.Now = s.keys, s.Now
 	return cfg
 }
 

@@ -203,7 +203,7 @@ func idToken(t *testing.T, provider *oidc.Provider, config *oauth2.Config, token
 func accepted(t *testing.T, issuer, token string) {
 	t.Helper()
 	cfg := middleware.NewConfig(issuer, "api1")
-	cfg.Profile = middleware.RFC9068
+	cfg.Issuer.Profile = middleware.RFC9068
 	v, err := middleware.NewValidator(cfg)
 	require.NoError(t, err)
 	defer v.Close()

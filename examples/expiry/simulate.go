@@ -28,6 +28,7 @@ type lane struct {
 	name, lesson string
 	skew         time.Duration
 	profile      middleware.Profile
+	style        middleware.Style
 	requireExp   bool
 	endless      bool // the caller's token has no exp
 
@@ -46,7 +47,7 @@ type call struct {
 func lanes() []*lane {
 	return []*lane{
 		{
-			name: "300 s, ASP.NET profile", skew: 300 * time.Second, profile: middleware.ASPNET, requireExp: true,
+			name: "300 s, ASP.NET profile", skew: 300 * time.Second, profile: middleware.ASPNET, style: middleware.StyleASPNET, requireExp: true,
 			lesson: "With ASP.NET's default skew of 300 s a one-minute token works for six minutes, up to and including exp + 300 s.",
 		},
 		{
@@ -80,10 +81,10 @@ func simulate(ctx context.Context) ([]*lane, error) {
 	for _, l := range all {
 		now = epoch
 		cfg := middleware.NewConfig(issuerName, "api1")
-		cfg.Keys = keys
+		cfg.Issuer.Keys = keys
 		cfg.ClockSkew = l.skew
 		cfg.RequireExpirationTime = l.requireExp
-		cfg.Profile = l.profile
+		cfg.Issuer.Profile, cfg.Style = l.profile, l.style
 		cfg.Now = clock
 		auth, err := middleware.New(cfg)
 		if err != nil {

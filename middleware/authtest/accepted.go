@@ -23,10 +23,10 @@ func (iss *Issuer) Accepted(mods ...Mod) *middleware.Token {
 	iss.mu.Unlock()
 
 	cfg := iss.Config(audienceOf(d)...)
-	cfg.Algorithms = append(cfg.Algorithms, d.alg)
+	cfg.Issuer.Algorithms = append(cfg.Issuer.Algorithms, d.alg)
 	keys, err := jwks.Parse(document)
 	iss.must(err)
-	cfg.Keys = keys // at hand even in an outage
+	cfg.Issuer.Keys = keys // at hand even in an outage
 	v, err := middleware.NewValidator(cfg)
 	iss.must(err)
 	tok, err := v.Validate(context.Background(), raw)

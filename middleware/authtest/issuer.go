@@ -66,14 +66,14 @@ func (iss *Issuer) Config(audience ...string) *middleware.Config {
 	}
 	cfg := middleware.NewConfig(iss.name, audience...)
 	cfg.HTTPClient = iss.Client()
-	if !slices.Contains(cfg.Algorithms, iss.alg) {
-		cfg.Algorithms = append(cfg.Algorithms, iss.alg)
+	if !slices.Contains(cfg.Issuer.Algorithms, iss.alg) {
+		cfg.Issuer.Algorithms = append(cfg.Issuer.Algorithms, iss.alg)
 	}
 	cfg.Now = iss.Now
 	return cfg
 }
 
-// Terms returns the issuer as one of several, for [middleware.Config].Others: for audience api1 unless others are given,
+// Terms returns the issuer as one of several, for [middleware.Config].MoreIssuers: for audience api1 unless others are given,
 // with keys by discovery in process.
 func (iss *Issuer) Terms(audience ...string) middleware.Issuer {
 	if len(audience) == 0 {

@@ -43,7 +43,7 @@ func TestToken(t *testing.T) {
 	assert.NotEqual(t, claims["jti"], again["jti"])
 
 	cfg := iss.Config()
-	cfg.Profile = middleware.RFC9068
+	cfg.Issuer.Profile = middleware.RFC9068
 	_, err := newValidator(t, cfg).Validate(t.Context(), iss.Token())
 	assert.NoError(t, err)
 }
@@ -179,7 +179,7 @@ func TestTokenOf(t *testing.T) {
 func TestTerms(t *testing.T) {
 	a, b := authtest.NewIssuer(t), authtest.NewIssuer(t, authtest.IssuedBy("https://b.test"), authtest.Algorithm("ES384"))
 	cfg := a.Config()
-	cfg.Others = []middleware.Issuer{b.Terms()}
+	cfg.MoreIssuers = []middleware.Issuer{b.Terms()}
 	v := newValidator(t, cfg)
 	for _, iss := range []*authtest.Issuer{a, b} {
 		tok, err := v.Validate(t.Context(), iss.Token())

@@ -19,7 +19,7 @@ type Variant struct {
 // New builds the API, like [Peer.New].
 func (v Variant) New(ctx context.Context, target Target, next Handler) (http.Handler, error) {
 	cfg := middleware.NewConfig(target.Issuer, target.Audience)
-	cfg.Algorithms = target.Algorithms
+	cfg.Issuer.Algorithms = target.Algorithms
 	cfg.HTTPClient = target.Client
 	if v.Configure != nil {
 		v.Configure(cfg)
@@ -46,4 +46,4 @@ func (v Variant) New(ctx context.Context, target Target, next Handler) (http.Han
 
 // Uncached is for a Variant that verifies every token, as if it had not seen it before, and at once: the pause after forged
 // signatures is no work, and one request after the other would measure it as such.
-func Uncached(cfg *middleware.Config) { cfg.CacheEntries, cfg.MaxVerifications = 0, 0 }
+func Uncached(cfg *middleware.Config) { cfg.CacheBytes, cfg.MaxVerifications = 0, 0 }

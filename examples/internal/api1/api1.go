@@ -45,7 +45,7 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 		return nil, err
 	}
 	auth := described
-	if cfg.Profile == middleware.ASPNET {
+	if cfg.Style == middleware.StyleASPNET {
 		cfg.Resource = "" // Api1's challenges have no resource_metadata
 		if auth, err = middleware.New(cfg); err != nil {
 			return nil, errors.Join(err, described.Close())

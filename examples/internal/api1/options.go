@@ -69,15 +69,15 @@ func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
 	cfg.Logger = logger
 	cfg.HTTPClient = o.Client
 	if o.Algs != "" {
-		cfg.Algorithms = strings.Split(o.Algs, ",")
+		cfg.Issuer.Algorithms = strings.Split(o.Algs, ",")
 	}
 	if o.Types != "" {
-		cfg.Types = strings.Split(o.Types, ",")
+		cfg.Issuer.Types = strings.Split(o.Types, ",")
 	}
 	switch o.Profile {
 	case "":
 	case "aspnet":
-		cfg.Profile = middleware.ASPNET
+		cfg.Issuer.Profile, cfg.Style = middleware.ASPNET, middleware.StyleASPNET
 		if o.left("skew") {
 			cfg.ClockSkew = 5 * time.Minute
 		}
@@ -107,14 +107,14 @@ func (o *Options) blame(cfg *middleware.Config) error {
 		flag string
 		set  func(*middleware.Config)
 	}{
-		{"issuer", func(c *middleware.Config) { c.Audiences = []string{"api1"} }},
+		{"issuer", func(c *middleware.Config) { c.Issuer.Audiences = []string{"api1"} }},
 		{"audience", func(*middleware.Config) {}},
 		{"skew", func(c *middleware.Config) { c.ClockSkew = cfg.ClockSkew }},
-		{"algs", func(c *middleware.Config) { c.Algorithms = cfg.Algorithms }},
-		{"types", func(c *middleware.Config) { c.Types = cfg.Types }},
+		{"algs", func(c *middleware.Config) { c.Issuer.Algorithms = cfg.Issuer.Algorithms }},
+		{"types", func(c *middleware.Config) { c.Issuer.Types = cfg.Issuer.Types }},
 		{"realm", func(c *middleware.Config) { c.Realm = cfg.Realm }},
 	} {
-		alone := middleware.NewConfig(cfg.Name, cfg.Audiences...)
+		alone := middleware.NewConfig(cfg.Issuer.Name, cfg.Issuer.Audiences...)
 		try.set(alone)
 		auth, err := middleware.New(alone)
 		if err != nil {

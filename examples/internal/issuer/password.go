@@ -88,8 +88,8 @@ func account(issuer string, resources map[string][]string, keys *jwks.Rotator) (
 		audiences = append(audiences, name)
 	}
 	cfg := middleware.NewConfig(issuer, audiences...)
-	cfg.Keys = keys
+	cfg.Issuer.Keys = keys
 	cfg.ClockSkew = 0 // the same clock signs and judges
-	cfg.Profile = middleware.RFC9068
+	cfg.Issuer.Profile = middleware.RFC9068
 	return middleware.New(cfg)
 }

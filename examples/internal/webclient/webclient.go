@@ -81,7 +81,7 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 
 	// An ID token is judged like any other JWT, with this client as its audience (OpenID Connect Core §3.1.3.7).
 	config := middleware.NewConfig(strings.TrimSuffix(o.Issuer, "/"), o.ClientID)
-	config.Types = []string{"JWT"}
+	config.Issuer.Types = []string{"JWT"}
 	config.HTTPClient = o.Client
 	config.Logger = logger
 	idTokens, err := middleware.NewValidator(config)
