@@ -1,6 +1,8 @@
 package authserver
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -78,6 +80,57 @@ func (c Client) clone() *Client {
 		c.RefreshGrace = &grace
 	}
 	return &c
+}
+
+// client returns the client with that id as it is configured now.
+func (s *Server) client(ctx context.Context, id string) (*Client, error) {
+	if c, ok := s.clients[id]; ok {
+		return c, nil
+	}
+	if s.cfg.LookupClient == nil || id == "" {
+		return nil, ErrNotFound
+	}
+	c, err := s.cfg.LookupClient(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil || c.ID != id {
+		return nil, ErrNotFound
+	}
+	if problems := s.cfg.checkClient(c); len(problems) > 0 {
+		return nil, fmt.Errorf("authserver: client %q as looked up: %w", id, errors.Join(problems...))
+	}
+	return c, nil
+}
+
+// public tells whether the client has nothing to authenticate with.
+func (c *Client) public() bool { return len(c.Secrets) == 0 && len(c.JWKS) == 0 }
+
+func (c *Client) allows(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
+
+// offline tells whether the client may have refresh tokens.
+func (c *Client) offline() bool {
+	return c.allows(grantTypeRefresh) && slices.Contains(c.Scopes, scopeOffline)
+}
+
+// policy is the settings that apply to one client.
+type policy struct {
+	access, refresh, idle, grace time.Duration
+	rotation                     Rotation
+}
+
+func (c *Config) policyFor(cl *Client) policy {
+	t := policy{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
+	t.access = cmp.Or(cl.AccessTokenLifetime, t.access)
+	t.refresh = cmp.Or(cl.RefreshTokenLifetime, t.refresh)
+	t.idle = cmp.Or(cl.RefreshIdleLifetime, t.idle)
+	if cl.RefreshGrace != nil {
+		t.grace = *cl.RefreshGrace
+	}
+	if cl.Rotation != "" {
+		t.rotation = cl.Rotation
+	}
+	return t
 }
 
 // Secret is a client secret at rest: not the secret, but what [HashSecret] made of it.

@@ -4,36 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
 // errNoClient says that a request names no client at all.
 var errNoClient = errors.New("authserver: no client is named")
-
-// client returns the client with that id as it is configured now.
-func (s *Server) client(ctx context.Context, id string) (*Client, error) {
-	if c, ok := s.clients[id]; ok {
-		return c, nil
-	}
-	if s.cfg.LookupClient == nil || id == "" {
-		return nil, ErrNotFound
-	}
-	c, err := s.cfg.LookupClient(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if c == nil || c.ID != id {
-		return nil, ErrNotFound
-	}
-	if problems := s.cfg.checkClient(c); len(problems) > 0 {
-		return nil, fmt.Errorf("authserver: client %q as looked up: %w", id, errors.Join(problems...))
-	}
-	return c, nil
-}
 
 // authenticate finds out which client sends the request. Exactly one mechanism may be used (RFC 6749 section 2.3): with two,
 // a proxy, a log and the server could each believe another one.
@@ -122,14 +99,4 @@ func basicCredentials(header string) (id, secret string, ok bool) {
 	id, err1 := url.QueryUnescape(id)
 	secret, err2 := url.QueryUnescape(secret)
 	return id, secret, err1 == nil && err2 == nil && id != ""
-}
-
-// public tells whether the client has nothing to authenticate with.
-func (c *Client) public() bool { return len(c.Secrets) == 0 && len(c.JWKS) == 0 }
-
-func (c *Client) allows(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
-
-// offline tells whether the client may have refresh tokens.
-func (c *Client) offline() bool {
-	return c.allows(grantTypeRefresh) && slices.Contains(c.Scopes, scopeOffline)
 }

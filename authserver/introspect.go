@@ -58,7 +58,7 @@ func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string)
 	if refusal != nil || g.ClientID != c.ID {
 		return nil, nil
 	}
-	if class := g.classify(o.gen, s.now(), s.cfg.policyFor(c).grace); class != refreshCurrent && class != refreshInGrace {
+	if state := g.tokenState(o.gen, s.now(), s.cfg.policyFor(c).grace); state != tokenCurrent && state != tokenWithinGrace {
 		return nil, nil
 	}
 	return map[string]any{"active": true, "client_id": g.ClientID, "sub": g.Subject, "scope": strings.Join(g.Scopes, " "),

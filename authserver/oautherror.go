@@ -44,6 +44,10 @@ func invalidClient(cause error) *oauthError {
 		cause: cause}
 }
 
+func serverError(description string, cause error) *oauthError {
+	return &oauthError{status: http.StatusInternalServerError, code: "server_error", description: description, cause: cause}
+}
+
 // unavailable is the answer when the outcome is unknown or something behind the server is down: the client's tokens are as good
 // as before, and it may send the same request again.
 func unavailable(cause error) *oauthError {

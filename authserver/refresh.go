@@ -4,46 +4,16 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"time"
 )
 
-// refreshState says how a presented refresh token stands to its row.
-type refreshState int
-
 const (
-	refreshCurrent    refreshState = iota // the newest there is
-	refreshInGrace                        // superseded a moment ago
-	refreshSpent                          // superseded longer ago: the client or a thief has a copy
-	refreshFuture                         // ahead of the store: the store has lost commits
-	refreshOver                           // the grant has expired or is revoked
-	refreshAttempts   = 8                 // a conflict means that another request has got on, so this is plenty
-	nearExpiryPercent = 70
+	refreshAttempts   = 8  // a conflict means that another request has made progress, so this is plenty
+	nearExpiryPercent = 70 // of the idle lifetime, see RotateNearExpiry
 )
 
-// classify says what a token of generation gen is, now.
-func (g *Grant) classify(gen uint32, now time.Time, grace time.Duration) refreshState {
-	switch {
-	case !g.Active(now) || !g.Refresh || g.Generation == 0:
-		return refreshOver
-	case gen == g.Generation:
-		return refreshCurrent
-	case gen > g.Generation:
-		return refreshFuture
-	}
-	if g.withinGrace(gen, now, grace) {
-		return refreshInGrace
-	}
-	return refreshSpent
-}
-
-// withinGrace tells whether generation gen was superseded so short a time ago that its tokens still count.
-func (g *Grant) withinGrace(gen uint32, now time.Time, grace time.Duration) bool {
-	at, known := g.supersededAt(gen)
-	return known && gen > 0 && grace > 0 && !now.After(at.Add(grace))
-}
-
-// exchangeRefreshToken is the refresh token grant (RFC 6749 section 6).
+// exchangeRefreshToken is the refresh token grant (RFC 6749, Section 6). Everything that can fail comes before rotate, the one
+// step that writes: a failed request leaves the refresh token as it was.
 func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	r, refusal := s.newRefresh(ctx, c, p.get("refresh_token"))
 	if refusal != nil {
@@ -57,12 +27,12 @@ func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) 
 	if refusal != nil {
 		return nil, refusal
 	}
-	switch r.state(r.at) { // no use in signing anything
-	case refreshSpent:
-		return nil, r.reuse(ctx)
-	case refreshInGrace:
+	switch r.state(r.at) { // these need no signature
+	case tokenReused:
+		return nil, r.revokeReused(ctx)
+	case tokenWithinGrace:
 		if r.replayLimitReached() {
-			return nil, r.tooMany(ctx)
+			return nil, r.refuseReplay(ctx)
 		}
 	}
 	user, refusal := s.activeUser(ctx, r.grant.Subject)
@@ -70,7 +40,7 @@ func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) 
 		return nil, refusal
 	}
 	r.issue = &issue{grantType: grantTypeRefresh, client: c, user: user, grant: &r.grant,
-		subject: r.grant.Subject, scopes: scopes, resources: resources, generation: r.next()}
+		subject: r.grant.Subject, scopes: scopes, resources: resources, generation: r.nextGeneration()}
 	t, until, refusal := s.sign(ctx, r.issue)
 	if refusal != nil {
 		return nil, refusal
@@ -84,7 +54,7 @@ func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) 
 	return r.tokens, nil
 }
 
-// newRefresh checks that the token is genuine, the client's own, and of a grant that is alive.
+// newRefresh checks that the token is genuine, belongs to the client, and that its grant is active.
 func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refresh, *oauthError) {
 	if token == "" {
 		return nil, invalidRequest("refresh_token is missing")
@@ -101,7 +71,7 @@ func (s *Server) newRefresh(ctx context.Context, c *Client, token string) (*refr
 		return nil, invalidGrant("the client may not have refresh tokens any more")
 	}
 	r := &refresh{Server: s, policy: s.cfg.policyFor(c), token: token, gen: o.gen, at: s.now(), grant: g}
-	if r.state(r.at) == refreshOver {
+	if r.state(r.at) == tokenInactive {
 		return nil, invalidGrant("the refresh token has expired or was revoked")
 	}
 	return r, nil
@@ -113,71 +83,51 @@ type refresh struct {
 	policy policy
 	token  string
 	gen    uint32
-	at     time.Time // when it came
+	at     time.Time // when the request came
 	grant  Grant     // as last read
 
 	issue  *issue // what tokens was signed from
 	tokens *Tokens
 }
 
-func (r *refresh) state(now time.Time) refreshState {
-	return r.grant.classify(r.gen, now, r.policy.grace)
+func (r *refresh) state(now time.Time) tokenState {
+	return r.grant.tokenState(r.gen, now, r.policy.grace)
 }
 
-// next is the generation that the answer will have, if nobody gets in between.
-func (r *refresh) next() uint32 {
-	switch class := r.state(r.at); {
-	case class == refreshCurrent && r.due(r.at), class == refreshFuture && r.gen != math.MaxUint32:
+// nextGeneration returns the generation that the answer will have unless another request comes first.
+func (r *refresh) nextGeneration() uint32 {
+	switch state := r.state(r.at); {
+	case state == tokenCurrent && r.rotationDue(r.at), state == tokenAhead && r.gen != math.MaxUint32:
 		return r.gen + 1
-	case class == refreshCurrent:
+	case state == tokenCurrent:
 		return r.gen
 	default:
 		return r.grant.Generation
 	}
 }
 
-// resign signs again if someone did get in between: an access token of a generation that is over would not live long.
-func (r *refresh) resign(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
-	if !r.cfg.RevokePreviousAccessToken || r.issue == nil || r.issue.generation == gen {
-		return nil
-	}
-	r.issue.generation = gen
-	r.tokens, *until, refusal = r.sign(ctx, r.issue)
-	return refusal
-}
-
-// replayLimitReached reports whether the present generation has been handed out again as often as it may.
-func (r *refresh) replayLimitReached() bool {
-	return r.cfg.MaxReplays > 0 && r.grant.Replays >= r.cfg.MaxReplays
-}
-
-func (r *refresh) tooMany(ctx context.Context) *oauthError {
-	r.report(ctx, "refresh.capped")
-	return invalidGrant("the refresh token was replaced, and its successor handed out often enough")
-}
-
-// rotate takes the one atomic step and returns the refresh token to answer with. The loser of a race reads the row again, and
-// then usually finds itself in the grace.
+// rotate takes the one atomic step and returns the refresh token of the answer. The loser of a race reads the row again, and is
+// then usually within the grace.
 func (r *refresh) rotate(ctx context.Context, until time.Time) (string, *oauthError) {
 	for range refreshAttempts {
 		now := r.now()
 		step := Step{ID: r.grant.ID, From: r.grant.Generation, To: r.grant.Generation, Now: now}
 		kind := ""
 		switch r.state(now) {
-		case refreshCurrent:
+		case tokenCurrent:
 			step.IdleExpiresAt = earlier(now.Add(r.policy.idle), r.grant.ExpiresAt)
 			kind = "refresh.reissued"
-			if r.due(now) {
+			if r.rotationDue(now) {
 				kind = "refresh.rotated"
 				step.To++
 			}
-		case refreshInGrace:
+		case tokenWithinGrace:
 			if r.replayLimitReached() {
-				return "", r.tooMany(ctx)
+				return "", r.refuseReplay(ctx)
 			}
 			step.Replay = true
 			kind = "refresh.replayed"
-		case refreshFuture:
+		case tokenAhead:
 			r.report(ctx, "store.rollback")
 			if ahead := r.gen - r.grant.Generation; int64(ahead) > int64(r.cfg.MaxRollback) || r.gen == math.MaxUint32 {
 				return "", invalidGrant("the refresh token is not valid")
@@ -185,12 +135,12 @@ func (r *refresh) rotate(ctx context.Context, until time.Time) (string, *oauthEr
 			step.IdleExpiresAt = earlier(now.Add(r.policy.idle), r.grant.ExpiresAt)
 			kind = "refresh.healed"
 			step.To = r.gen + 1
-		case refreshSpent:
-			return "", r.reuse(ctx)
+		case tokenReused:
+			return "", r.revokeReused(ctx)
 		default:
 			return "", invalidGrant("the refresh token has expired or was revoked")
 		}
-		answer, refusal := r.answer(step.To)
+		answer, refusal := r.tokenOf(step.To)
 		if refusal != nil {
 			return "", refusal
 		}
@@ -219,8 +169,8 @@ func (r *refresh) rotate(ctx context.Context, until time.Time) (string, *oauthEr
 	return "", unavailable(errors.New("authserver: too many conflicts on one grant"))
 }
 
-// due tells whether a current token is to be replaced.
-func (r *refresh) due(now time.Time) bool {
+// rotationDue reports whether a current token is to be replaced.
+func (r *refresh) rotationDue(now time.Time) bool {
 	if r.grant.Generation == math.MaxUint32 {
 		return false
 	}
@@ -238,17 +188,39 @@ func (r *refresh) due(now time.Time) bool {
 	}
 }
 
-// answer is the refresh token of generation gen; the presented one as it came if that is what it is.
-func (r *refresh) answer(gen uint32) (string, *oauthError) {
+// tokenOf returns the refresh token of generation gen. If that is the presented one, it is returned as it came.
+func (r *refresh) tokenOf(gen uint32) (string, *oauthError) {
 	if gen == r.gen {
 		return r.token, nil
 	}
 	return r.mintRefreshToken(&r.grant, gen)
 }
 
-// reuse ends the grant: a token that was superseded longer ago than the grace has come, so there are two holders.
-func (r *refresh) reuse(ctx context.Context) *oauthError {
-	n, err := r.revokeInStore(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse") // hanging up saves nobody
+// resign signs again if another request came first: with RevokePreviousAccessToken an access token of a superseded generation
+// would soon be rejected.
+func (r *refresh) resign(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
+	if !r.cfg.RevokePreviousAccessToken || r.issue == nil || r.issue.generation == gen {
+		return nil
+	}
+	r.issue.generation = gen
+	r.tokens, *until, refusal = r.sign(ctx, r.issue)
+	return refusal
+}
+
+// replayLimitReached reports whether the current generation has been handed out again as often as MaxReplays allows.
+func (r *refresh) replayLimitReached() bool {
+	return r.cfg.MaxReplays > 0 && r.grant.Replays >= r.cfg.MaxReplays
+}
+
+func (r *refresh) refuseReplay(ctx context.Context) *oauthError {
+	r.report(ctx, "refresh.capped")
+	return invalidGrant("the refresh token was replaced, and its successor handed out often enough")
+}
+
+// revokeReused revokes the grant: a token was used after it had been superseded for longer than the grace, so two parties
+// hold it. A disconnect must not cancel that.
+func (r *refresh) revokeReused(ctx context.Context) *oauthError {
+	n, err := r.revokeInStore(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse")
 	if err != nil {
 		return unavailable(err)
 	}
@@ -260,10 +232,4 @@ func (r *refresh) reuse(ctx context.Context) *oauthError {
 func (r *refresh) report(ctx context.Context, kind string) {
 	r.event(ctx, Event{Kind: kind, GrantType: grantTypeRefresh, ClientID: r.grant.ClientID, Subject: r.grant.Subject,
 		GrantID: r.grant.ID, Generation: r.gen, Current: r.grant.Generation, Count: r.grant.Replays})
-}
-
-// Grants lists a user's or client's grants that have refresh tokens and are alive, newest first.
-func (s *Server) Grants(ctx context.Context, sel Selector) ([]Grant, error) {
-	all, err := s.cfg.Store.Grants(ctx, sel, s.now(), 0)
-	return slices.DeleteFunc(all, func(g Grant) bool { return !g.Refresh || g.Generation == 0 }), err
 }

@@ -3,6 +3,8 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/bearergate/bearergate/middleware"
 )
@@ -37,4 +39,55 @@ func (s *Server) revoke(ctx context.Context, c *Client, p params) (any, *oauthEr
 		return nil, unavailable(err)
 	}
 	return nil, nil
+}
+
+// Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
+// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked, or where an API reads the &
+// revoked grants, see the package documentation. It returns how many grants it ended. Of a reason it keeps [ReasonLength] bytes.
+//
+// It goes on as long as the store gets on with it and ctx lasts: all grants of a large client take minutes. After an error some of them
+// may have ended, and the same call again does the rest.
+func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
+	n, err := s.revokeInStore(ctx, sel, reason)
+	if n > 0 { // also when it did not get to the end: the next call won't count these
+		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
+	}
+	if err != nil {
+		return n, fmt.Errorf("authserver: revoke: %w", err)
+	}
+	return n, nil
+}
+
+// revokeDetached is Revoke for what has to end whether or not the one who asked for it waits for the answer: pages send a logout when they are
+// closed. It lasts as long as the store gets on with it.
+func (s *Server) revokeDetached(ctx context.Context, sel Selector, reason string) error {
+	_, err := s.Revoke(context.WithoutCancel(ctx), sel, reason)
+	return err
+}
+
+// withoutCancel returns a context for what goes on when the client has hung up.
+func withoutCancel(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+}
+
+// revokeInStore revokes in the store, with a reason that every store takes. What is not done in the time that readers of the revocation list
+// allow for gets a later one.
+func (s *Server) revokeInStore(ctx context.Context, sel Selector, reason string) (total int, err error) {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, revokeTime)
+		n, err := s.cfg.Store.Revoke(attempt, sel, clipReason(reason), s.now())
+		cancel()
+		if total += n; err == nil || n == 0 || ctx.Err() != nil {
+			return total, err
+		}
+	}
+}
+
+// clipReason leaves of a reason what [Store.Revoke] takes: no revocation may fail because of it.
+func clipReason(reason string) string {
+	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, ""), "\x00", "")
+	if len(reason) <= ReasonLength {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:ReasonLength], "")
 }

@@ -54,6 +54,40 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
+// requestedScopes narrows a grant's scopes to what the request asks for and the client may still have.
+func requestedScopes(c *Client, granted []string, p params) ([]string, *oauthError) {
+	if p.get("scope") == "" {
+		return intersect(granted, c.Scopes), nil
+	}
+	asked, ok := parseScope(p.get("scope"))
+	if !ok || len(asked) == 0 {
+		return nil, invalidScope("the scope is malformed")
+	}
+	if !subset(asked, granted) || !subset(asked, c.Scopes) {
+		return nil, invalidScope("the scope goes beyond what was granted")
+	}
+	return asked, nil
+}
+
+// requestedResources narrows a grant's resources to what the request asks for, and to those that one of the scopes still is for: an API
+// that looks at the audience alone would take a token that the client may not have any more.
+func (s *Server) requestedResources(g *Grant, scopes []string, p params) ([]string, *oauthError) {
+	if len(p.resources()) == 0 {
+		left := slices.DeleteFunc(slices.Clone(g.Resources), func(res string) bool { return !overlap(scopes, s.cfg.Resources[res]) })
+		if len(left) == 0 && len(g.Resources) > 0 { // with none the token would be for all that the scopes are for
+			return nil, invalidTarget("no scope of the resource is granted")
+		}
+		return left, nil
+	}
+	if len(g.Resources) > 0 && !subset(p.resources(), g.Resources) {
+		return nil, invalidTarget("the resource goes beyond what was granted")
+	}
+	if refusal := s.checkResources(p.resources(), scopes); refusal != nil {
+		return nil, refusal
+	}
+	return slices.Clone(p.resources()), nil
+}
+
 // checkResources checks a resource parameter (RFC 8707): every value is a resource that is known and at which the given scopes
 // mean something.
 func (s *Server) checkResources(resources, scopes []string) *oauthError {

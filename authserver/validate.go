@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -236,24 +235,4 @@ func (c *Config) scopeKnown(scope string) bool {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// policy is the settings that apply to one client.
-type policy struct {
-	access, refresh, idle, grace time.Duration
-	rotation                     Rotation
-}
-
-func (c *Config) policyFor(cl *Client) policy {
-	t := policy{c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace, c.Rotation}
-	t.access = cmp.Or(cl.AccessTokenLifetime, t.access)
-	t.refresh = cmp.Or(cl.RefreshTokenLifetime, t.refresh)
-	t.idle = cmp.Or(cl.RefreshIdleLifetime, t.idle)
-	if cl.RefreshGrace != nil {
-		t.grace = *cl.RefreshGrace
-	}
-	if cl.Rotation != "" {
-		t.rotation = cl.Rotation
-	}
-	return t
 }
