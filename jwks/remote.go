@@ -129,24 +129,11 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 			problem("URL %q: %w", weburl.Redact(cfg.URL), err)
 		}
 	}
-	for _, d := range []struct {
-		name  string
-		value *time.Duration
-		zero  time.Duration
-	}{
+	setDefaults(problem, []duration{
 		{"MinAge", &cfg.MinAge, time.Minute},
 		{"MaxAge", &cfg.MaxAge, time.Hour},
 		{"MaxStale", &cfg.MaxStale, 24 * time.Hour},
-	} {
-		switch {
-		case *d.value < 0:
-			problem("%s is negative: %v", d.name, *d.value)
-		case *d.value == 0:
-			*d.value = d.zero
-		case *d.value < time.Millisecond:
-			problem("%s is less than a millisecond: %v", d.name, *d.value)
-		}
-	}
+	})
 	if cfg.MinAge > cfg.MaxAge {
 		problem("MinAge %v is more than MaxAge %v", cfg.MinAge, cfg.MaxAge)
 	}
@@ -160,6 +147,27 @@ func (cfg RemoteConfig) withDefaults() (RemoteConfig, error) {
 		cfg.OnFetch = func(FetchEvent) {}
 	}
 	return cfg, errors.Join(problems...)
+}
+
+// duration is a field of a configuration and its default.
+type duration struct {
+	name     string
+	value    *time.Duration
+	standard time.Duration
+}
+
+// setDefaults replaces zeros and reports what is no sensible duration. A number without a unit is in nanoseconds.
+func setDefaults(problem func(format string, args ...any), fields []duration) {
+	for _, d := range fields {
+		switch {
+		case *d.value < 0:
+			problem("%s is negative: %v", d.name, *d.value)
+		case *d.value == 0:
+			*d.value = d.standard
+		case *d.value < time.Millisecond:
+			problem("%s is less than a millisecond: %v (a number without a unit is in nanoseconds)", d.name, *d.value)
+		}
+	}
 }
 
 // Lookup implements [KeySource]. A key that is not in the set may cause one fetch, as described at [Remote].

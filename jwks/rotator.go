@@ -88,7 +88,7 @@ func NewRotator(cfg RotatorConfig) (*Rotator, error) {
 		if err != nil {
 			return nil, fmt.Errorf("jwks: Signer: %w", err)
 		}
-		v, err := newRotatorView(&rotation{keys: []*signingKey{{public: public, signer: cfg.Signer}}}, "", nil)
+		v, _, err := newRotatorView(&rotation{keys: []*signingKey{{public: public, signer: cfg.Signer}}}, "", nil)
 		if err != nil {
 			return nil, fmt.Errorf("jwks: Signer: %w", err)
 		}
@@ -109,24 +109,11 @@ func (cfg RotatorConfig) withDefaults() (RotatorConfig, error) {
 	if cfg.Signer != nil && (cfg.Store != nil || cfg.RotateEvery != 0 || cfg.TokenLifetime != 0) {
 		problem("a Signer is held elsewhere: it takes no Store, no RotateEvery and no TokenLifetime")
 	}
-	for _, d := range []struct {
-		name  string
-		value *time.Duration
-		zero  time.Duration
-	}{
+	setDefaults(problem, []duration{
 		{"RotateEvery", &cfg.RotateEvery, 90 * 24 * time.Hour},
 		{"MaxAge", &cfg.MaxAge, 5 * time.Minute},
 		{"TokenLifetime", &cfg.TokenLifetime, time.Hour},
-	} {
-		switch {
-		case *d.value < 0:
-			problem("%s is negative: %v", d.name, *d.value)
-		case *d.value == 0:
-			*d.value = d.zero
-		case *d.value < time.Millisecond:
-			problem("%s is less than a millisecond: %v", d.name, *d.value)
-		}
-	}
+	})
 	if cfg.RotateEvery < 3*cfg.MaxAge {
 		problem("RotateEvery %v is less than three times MaxAge %v", cfg.RotateEvery, cfg.MaxAge)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -120,23 +119,6 @@ func (r *Remote) replace(f fetched) FetchEvent {
 		event.Outcome = outcomeChanged
 	}
 	return event
-}
-
-// retain returns the fetched keys, each replaced by the key of the old snapshot that is the same.
-func retain(old *snapshot, fetched []*Key) (keys, added, removed []*Key) {
-	if old != nil {
-		removed = slices.Clone(old.keys)
-	}
-	for _, k := range fetched {
-		if i := slices.IndexFunc(removed, k.same); i >= 0 {
-			k = removed[i]
-			removed = slices.Delete(removed, i, i+1)
-		} else {
-			added = append(added, k)
-		}
-		keys = append(keys, k)
-	}
-	return keys, added, removed
 }
 
 // schedule sets the timer for the next fetch. r.mu is held.

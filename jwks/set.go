@@ -123,3 +123,21 @@ func (s *snapshot) ruledOut(kid, alg string) error {
 	}
 	return nil
 }
+
+// retain returns fresh, each key of it replaced by the key of old that is the same. A key that a source goes on
+// publishing stays the very same *Key, so that cached tokens that it verified stay valid. old may be nil.
+func retain(old *snapshot, fresh []*Key) (keys, added, removed []*Key) {
+	if old != nil {
+		removed = slices.Clone(old.keys)
+	}
+	for _, k := range fresh {
+		if i := slices.IndexFunc(removed, k.same); i >= 0 {
+			k = removed[i]
+			removed = slices.Delete(removed, i, i+1)
+		} else {
+			added = append(added, k)
+		}
+		keys = append(keys, k)
+	}
+	return keys, added, removed
+}

@@ -22,29 +22,25 @@ type rotatorView struct {
 	recheck  time.Time // when to read the store again
 }
 
-// newRotatorView derives a view. Keys that are in old too stay the very same *Key.
-func newRotatorView(s *rotation, version string, old *rotatorView) (*rotatorView, error) {
-	v := &rotatorView{rotation: &rotation{}, version: version}
+// newRotatorView derives a view. Keys that are in old too stay the very same *Key; removed are the others of old.
+func newRotatorView(s *rotation, version string, old *snapshot) (v *rotatorView, removed []*Key, err error) {
 	var public []*Key
 	for _, k := range s.keys {
-		own := *k
-		if old != nil {
-			for _, o := range old.keys {
-				if o.public.same(k.public) {
-					own.public = o.public
-				}
-			}
-		}
-		v.keys, public = append(v.keys, &own), append(public, own.public)
+		public = append(public, k.public)
+	}
+	public, _, removed = retain(old, public)
+	own := &rotation{}
+	for i, k := range s.keys {
+		own.keys = append(own.keys, &signingKey{public: public[i], signer: k.signer, activates: k.activates})
 	}
 	document, err := formatDocument(public)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sum := sha256.Sum256(document)
-	v.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-	v.snapshot, v.document = newSnapshot(public), document
-	return v, nil
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	v = &rotatorView{rotation: own, version: version, snapshot: newSnapshot(public), document: document, etag: etag}
+	return v, removed, nil
 }
 
 // current returns a view that is right for now. As a rule that is one load and one comparison. When the store has to be
@@ -155,32 +151,24 @@ func (r *Rotator) load(s *rotation, version string, now time.Time) (*rotatorView
 		r.view.Store(&same)
 		return &same, nil
 	}
-	v, err := newRotatorView(s, version, old)
+	var before *snapshot
+	if old != nil {
+		before = old.snapshot
+	}
+	v, removed, err := newRotatorView(s, version, before)
 	if err != nil {
 		return nil, err
 	}
 	v.recheck = recheck
 	r.view.Store(v)
-	if old != nil {
-		dropMissing(old, v)
+	for _, k := range removed {
+		k.drop()
 	}
 	if k := s.active(now); k != nil {
 		r.cfg.Logger.Info("jwks: signing keys",
 			"active", k.public.id, "keys", len(s.keys), "until", r.nextChange(s, now))
 	}
 	return v, nil
-}
-
-func dropMissing(old, current *rotatorView) {
-	present := map[*Key]bool{}
-	for _, k := range current.keys {
-		present[k.public] = true
-	}
-	for _, k := range old.keys {
-		if !present[k.public] {
-			k.public.drop()
-		}
-	}
 }
 
 // readRotation reads the store.
