@@ -16,8 +16,8 @@ declare -A may=(
   [testdata]=''
   [internal/fetch]="$module/internal/weburl"
   [internal/sharedfile]='github.com/gofrs/flock'
-  [internal/strictjson]=''
-  [internal/jws]="$module/internal/strictjson"
+  [internal/strictjson]="$module/internal/weburl"
+  [internal/jws]="$module/internal/strictjson $module/internal/weburl"
   [internal/weburl]=''
   [jwks]="$jwt github.com/MicahParks/keyfunc/v3 github.com/MicahParks/jwkset filippo.io/edwards25519
     golang.org/x/crypto/cryptobyte golang.org/x/crypto/cryptobyte/asn1 $internal"

@@ -92,7 +92,7 @@ func (c *claims) parse(payload string) *refusal {
 			ok = v.Kind() == '{'
 		default:
 			if misspelt(name) {
-				return refuse(verdictFolded)
+				return refuse(verdictFolded).withSubject(name)
 			}
 			return nil
 		}
@@ -103,7 +103,7 @@ func (c *claims) parse(payload string) *refusal {
 		return nil
 	})
 	if errors.Is(err, strictjson.ErrSyntax) {
-		return refuse(verdictPayload)
+		return refuse(verdictPayload).withDetail(func() string { return "malformed payload: " + err.Error() })
 	}
 	return refusalOf(err)
 }

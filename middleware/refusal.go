@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -111,16 +110,19 @@ var (
 // A refusal is a verdict on one token.
 type refusal struct {
 	verdict   *verdict
-	subject   string     // what of the token it is about; unverified, quoted in the text
-	at, now   time.Time  // for verdicts about time
-	cause     error      // what others said: a key source, Check
-	candidate *candidate // what was read of the token before it was refused, nil for none
-	route     *route     // which one wants more: its scope, acr_values, max_age
+	subject   string        // what of the token it is about; unverified, quoted in the text
+	detail    func() string // the text in place of the verdict's: what was there and what was wanted
+	at, now   time.Time     // for verdicts about time
+	cause     error         // what others said: a key source, Check
+	candidate *candidate    // what was read of the token before it was refused, nil for none
+	route     *route        // which one wants more: its scope, acr_values, max_age
 }
 
 func refuse(v *verdict) *refusal { return &refusal{verdict: v} }
 
 func (r *refusal) withSubject(subject string) *refusal { r.subject = subject; return r }
+
+func (r *refusal) withDetail(text func() string) *refusal { r.detail = text; return r }
 
 func (r *refusal) withCause(err error) *refusal { r.cause = err; return r }
 
@@ -129,9 +131,14 @@ func (r *refusal) withTimes(at, now time.Time) *refusal { r.at, r.now = at, now;
 func (r *refusal) withCandidate(c *candidate) *refusal { r.candidate = c; return r }
 
 func (r *refusal) Error() string {
-	text := "middleware: " + r.verdict.text
+	text := "middleware: "
+	if r.detail != nil {
+		text += r.detail()
+	} else {
+		text += r.verdict.text
+	}
 	if r.subject != "" {
-		text += ": " + strconv.Quote(truncate(r.subject))
+		text += ": " + quote(r.subject)
 	}
 	if !r.at.IsZero() {
 		text += ": " + r.at.UTC().Format(time.RFC3339Nano) + ", now " + r.now.UTC().Format(time.RFC3339Nano)
@@ -167,13 +174,4 @@ func classOf(err error) error {
 		}
 	}
 	return nil
-}
-
-// truncate bounds what is repeated of a token.
-func truncate(s string) string {
-	const most = 128
-	if len(s) <= most {
-		return s
-	}
-	return s[:most] + "..."
 }

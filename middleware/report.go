@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"log/slog"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // An Event is one outcome, told to [Config.OnEvent] for metrics and audit.
@@ -20,6 +22,9 @@ type Event struct {
 	// Token is the token; nil unless its signature was verified. It may have been rejected all the same.
 	Token *Token
 }
+
+// clip bounds what a log line repeats of a token.
+func clip(s string) string { return weburl.Clip(s, maxRepeated) }
 
 // report tells the outcome to OnEvent and to the log. accepted is nil unless the signature was verified.
 func (v *Validator) report(ctx context.Context, accepted *verified, err error) {
@@ -60,8 +65,8 @@ func (v *Validator) report(ctx context.Context, accepted *verified, err error) {
 		attrs = append(attrs, slog.Any("token", e.Token))
 	} else if c != nil && (c.Header.Algorithm != "" || c.Header.KeyID != "" || c.claims.iss != "") {
 		attrs = append(attrs, slog.Group("unverified",
-			slog.String("alg", truncate(c.Header.Algorithm)), slog.String("kid", truncate(c.Header.KeyID)),
-			slog.String("iss", truncate(c.claims.iss)), slog.String("sub", truncate(c.claims.sub))))
+			slog.String("alg", clip(c.Header.Algorithm)), slog.String("kid", clip(c.Header.KeyID)),
+			slog.String("iss", clip(c.claims.iss)), slog.String("sub", clip(c.claims.sub))))
 	}
 	v.cfg.Logger.LogAttrs(ctx, level, text, attrs...)
 }

@@ -58,18 +58,18 @@ func newRoute(req Requirement) *route {
 func (rt *route) check(tok *Token, v *Validator) error {
 	switch {
 	case len(rt.Audiences) > 0 && !slices.ContainsFunc(rt.Audiences, tok.HasAudience):
-		return rt.refuse(verdictAudience)
+		return rt.refuse(verdictAudience).withDetail(explainAudience(tok.audience, rt.Audiences, "this route's"))
 	case !tok.HasScope(rt.Scopes...),
 		len(rt.AnyScope) > 0 && !slices.ContainsFunc(rt.AnyScope, func(s string) bool { return tok.HasScope(s) }):
-		return rt.refuse(verdictScope)
+		return rt.refuse(verdictScope).withDetail(explainScopes(rt, tok))
 	case rt.Allow != nil && !rt.Allow(tok):
 		return rt.refuse(verdictNotPermitted)
 	case len(rt.ACR) > 0 && !slices.Contains(rt.ACR, tok.acr):
-		return rt.refuse(verdictACR)
+		return rt.refuse(verdictACR).withDetail(explainACR(rt, tok))
 	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime().IsZero() || v.now().Sub(tok.AuthTime()) > sum(rt.MaxAge, v.cfg.ClockSkew)):
-		return rt.refuse(verdictAuthAge)
+		return rt.refuse(verdictAuthAge).withDetail(explainAge(rt, tok, v.now()))
 	}
 	return nil
 }
 
-func (rt *route) refuse(v *verdict) error { return &refusal{verdict: v, route: rt} }
+func (rt *route) refuse(v *verdict) *refusal { return &refusal{verdict: v, route: rt} }

@@ -58,17 +58,25 @@ func aspnetDescription(r *refusal) string {
 		if len(names) == 0 {
 			return "The audience 'empty' is invalid"
 		}
-		return "The audience '" + sanitise(truncate(strings.Join(names, ", "))) + "' is invalid"
+		return "The audience '" + sanitise(clipASCII(strings.Join(names, ", "))) + "' is invalid"
 	case verdictNoIssuer:
 		return "The issuer '(null)' is invalid"
 	case verdictIssuer:
-		return "The issuer '" + sanitise(truncate(c.iss)) + "' is invalid"
+		return "The issuer '" + sanitise(clipASCII(c.iss)) + "' is invalid"
 	case verdictUnknownKey, verdictUnfitKey:
 		return "The signature key was not found"
 	case verdictSignature, verdictAlgorithm:
 		return "The signature is invalid"
 	}
 	return ""
+}
+
+// clipASCII bounds what is repeated of a token in a header, where an ellipsis has no place.
+func clipASCII(s string) string {
+	if len(s) <= maxRepeated {
+		return s
+	}
+	return s[:maxRepeated] + "..."
 }
 
 // aspnetTime is DateTime.ToString(CultureInfo.InvariantCulture).

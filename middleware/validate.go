@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bearergate/bearergate/internal/jws"
@@ -81,15 +80,16 @@ func (v *Validator) verify(ctx context.Context, raw string, c *candidate) (*veri
 
 // refuseForm translates what package jws found.
 func refuseForm(err error) *refusal {
+	verdict := verdictMalformed
 	switch {
 	case errors.Is(err, jws.ErrHeader):
-		return refuse(verdictHeader)
+		verdict = verdictHeader
 	case errors.Is(err, jws.ErrKeyID):
-		return refuse(verdictKeyID)
+		verdict = verdictKeyID
 	case errors.Is(err, jws.ErrCritical):
-		return refuse(verdictCritical)
+		verdict = verdictCritical
 	}
-	return refuse(verdictMalformed)
+	return refuse(verdict).withDetail(err.Error)
 }
 
 // checkHeader rejects what no issuer may use; checkClaims asks again, for the one issuer.
@@ -110,13 +110,7 @@ func (v *Validator) checkClaims(c *candidate, now time.Time) *refusal {
 	}
 	iss := v.issuerNamed(c.claims.iss)
 	if iss == nil {
-		r := refuse(verdictIssuer).withSubject(c.claims.iss)
-		if slices.ContainsFunc(v.issuers, func(i *issuer) bool {
-			return strings.TrimSuffix(i.Name, "/") == strings.TrimSuffix(c.claims.iss, "/")
-		}) {
-			r.cause = errTrailingSlash
-		}
-		return r
+		return refuse(verdictIssuer).withDetail(explainIssuer(c.claims.iss, v.issuers))
 	}
 	c.issuer = iss
 	if !iss.allowsAlgorithm(c.Header.Algorithm) {
@@ -146,16 +140,15 @@ func (v *Validator) issuerNamed(name string) *issuer {
 	return nil
 }
 
-// errTrailingSlash is for the log of whoever configured the issuer (RFC 8414, Section 3.3: simple string comparison).
-var errTrailingSlash = errors.New("it differs only by a trailing slash from one that is configured")
-
 // checkAudience demands one of ours among aud.
 func checkAudience(iss *issuer, c *claims) *refusal {
 	if c.present&hasAud == 0 {
-		return refuse(verdictNoAudience)
+		return refuse(verdictNoAudience).withDetail(func() string {
+			return "aud is missing, requires one of this server's " + quoteList(iss.Audiences)
+		})
 	}
-	if !slices.ContainsFunc(appendStrings(nil, c.aud), iss.hasAudience) {
-		return refuse(verdictAudience)
+	if aud := appendStrings(nil, c.aud); !slices.ContainsFunc(aud, iss.hasAudience) {
+		return refuse(verdictAudience).withDetail(explainAudience(aud, iss.Audiences, "this server's"))
 	}
 	return nil
 }

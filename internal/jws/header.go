@@ -2,9 +2,11 @@ package jws
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/bearergate/bearergate/internal/strictjson"
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // maxKeyID bounds kid, in bytes: it is looked up, logged and cached by key sources.
@@ -41,12 +43,15 @@ func (h *Header) parse(text string) error {
 			ok = !misspelt(name)
 		}
 		if !ok {
-			return ErrHeader
+			return fmt.Errorf("%w: member %q", ErrHeader, weburl.Clip(name, 64))
 		}
 		return nil
 	})
-	if errors.Is(err, strictjson.ErrSyntax) || err == nil && h.Algorithm == "" {
-		return ErrHeader
+	switch {
+	case errors.Is(err, strictjson.ErrSyntax):
+		return fmt.Errorf("%w: %w", ErrHeader, err)
+	case err == nil && h.Algorithm == "":
+		return fmt.Errorf("%w: no alg", ErrHeader)
 	}
 	return err
 }

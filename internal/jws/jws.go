@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// The errors of [Parse].
+// The errors of [Parse]. Their texts have no prefix: they become part of the caller's.
 var (
 	// ErrMalformed says that the text is not three segments of canonical base64url.
-	ErrMalformed = errors.New("jws: not three segments of canonical base64url")
+	ErrMalformed = errors.New("not a JWT")
 
 	// ErrHeader says that the header is not one strict JSON object with alg, or has a member of the wrong type.
-	ErrHeader = errors.New("jws: malformed header")
+	ErrHeader = errors.New("malformed header")
 
 	// ErrKeyID says that kid is not a string of at most 256 bytes.
-	ErrKeyID = errors.New("jws: kid is not a short string")
+	ErrKeyID = errors.New("kid is not a string of at most 256 bytes")
 
 	// ErrCritical says that the header has crit or b64.
-	ErrCritical = errors.New("jws: the header has crit or b64")
+	ErrCritical = errors.New("the header has crit or b64")
 )
 
 // A Message is a signed token whose form is right. Nothing in it is authenticated before its signature is verified.
@@ -40,7 +40,7 @@ func Parse(raw string) (*Message, error) {
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	if header == "" || payload == "" || signature == "" || strings.Contains(signature, ".") {
-		return m, fmt.Errorf("%w: %d segments", ErrMalformed, 1+strings.Count(raw, "."))
+		return m, fmt.Errorf("%w: %s", ErrMalformed, describe(raw))
 	}
 	var texts [3][]byte
 	for i, segment := range [...]string{header, payload, signature} {
@@ -62,11 +62,31 @@ var encoding = base64.RawURLEncoding.Strict()
 // texts of tokens could be deceived.
 func decode(segment string) ([]byte, error) {
 	if strings.ContainsAny(segment, "\r\n") { // which encoding/base64 skips
-		return nil, ErrMalformed
+		return nil, fmt.Errorf("%w: a line break", ErrMalformed)
 	}
 	text, err := encoding.DecodeString(segment)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	switch {
+	case err == nil:
+		return text, nil
+	case strings.HasSuffix(segment, "="):
+		return nil, fmt.Errorf("%w: base64 with padding", ErrMalformed)
 	}
-	return text, nil
+	return nil, fmt.Errorf("%w: not canonical base64url", ErrMalformed)
+}
+
+// describe says what a text with the wrong number of segments may be, without repeating any of it.
+func describe(raw string) string {
+	if scheme, _, found := strings.Cut(raw, " "); found && strings.EqualFold(scheme, "Bearer") {
+		return `it starts with "Bearer "`
+	}
+	switch n := 1 + strings.Count(raw, "."); n {
+	case 1:
+		return "1 segment instead of 3 (an opaque token?)"
+	case 3:
+		return "an empty segment"
+	case 5:
+		return "5 segments: an encrypted token"
+	default:
+		return fmt.Sprintf("%d segments instead of 3", n)
+	}
 }

@@ -115,3 +115,31 @@ func FuzzSegment(f *testing.F) {
 		}
 	})
 }
+
+// The texts tell an operator what came in place of a token, and repeat nothing of it.
+func TestErrorTexts(t *testing.T) {
+	for raw, want := range map[string]string{
+		"0123456789abcdef":      "not a JWT: 1 segment instead of 3 (an opaque token?)",
+		"a.b":                   "not a JWT: 2 segments instead of 3",
+		"a.b.c.d.e":             "not a JWT: 5 segments: an encrypted token",
+		"Bearer a.b.c.d":        `not a JWT: it starts with "Bearer "`,
+		"eyJ..x":                "not a JWT: an empty segment",
+		"e30=.e30.AQ":           "not a JWT: base64 with padding",
+		"e30.e3\n0.AQ":          "not a JWT: a line break",
+		"e30.e3+.AQ":            "not a JWT: not canonical base64url",
+		"e30.e30.AQ":            "malformed header: no alg",
+		encode(`{`) + ".e30.AQ": "malformed header: not one strict JSON object",
+		encode(`{"alg":"a","alg":"b"}`) + ".e30.AQ":                   `malformed header: not one strict JSON object: duplicate member "alg"`,
+		encode("{\"alg\":\"\xff\"}") + ".e30.AQ":                      "malformed header: not one strict JSON object: invalid UTF-8",
+		encode(`{"alg":1}`) + ".e30.AQ":                               `malformed header: member "alg"`,
+		encode(`{"alg":"\ud83d"}`) + ".e30.AQ":                        "malformed header: not one strict JSON object: an invalid escape, or half a surrogate pair",
+		encode(`{"alg":"a","x":1e999}`) + ".e30.AQ":                   "malformed header: not one strict JSON object: a number is out of range",
+		encode(`{"alg":"a"}{}`) + ".e30.AQ":                           "malformed header: not one strict JSON object: something follows it",
+		encode(`{"alg":"a","x":`+strings.Repeat("[", 40)) + ".e30.AQ": "malformed header: not one strict JSON object: nested deeper than 32",
+		encode(`{"alg":"a","kid":1}`) + ".e30.AQ":                     "kid is not a string of at most 256 bytes",
+		encode(`{"alg":"a","crit":[]}`) + ".e30.AQ":                   "the header has crit or b64",
+	} {
+		_, err := jws.Parse(raw)
+		assert.EqualError(t, err, want, raw)
+	}
+}

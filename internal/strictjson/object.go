@@ -1,13 +1,18 @@
 package strictjson
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/bearergate/bearergate/internal/weburl"
+)
 
 // Object reads text as exactly one JSON object and calls member for each of its members, in their order; name is
 // unescaped. It returns [ErrSyntax], or the first error of member as it is. Members are passed on as they are read: what
 // member did with them counts only when Object returns nil.
 func Object(text string, member func(name string, value Value) error) error {
 	if !utf8.ValidString(text) {
-		return ErrSyntax
+		return errUTF8
 	}
 	s := scanner{text: text}
 	s.space()
@@ -19,7 +24,7 @@ func Object(text string, member func(name string, value Value) error) error {
 	}
 	s.space()
 	if s.pos != len(text) {
-		return ErrSyntax
+		return errTrailing
 	}
 	return nil
 }
@@ -27,7 +32,7 @@ func Object(text string, member func(name string, value Value) error) error {
 // object reads the object that begins here. member may be nil.
 func (s *scanner) object(depth int, member func(string, Value) error) error {
 	if depth > maxDepth {
-		return ErrSyntax
+		return errDepth
 	}
 	s.pos++ // {
 	s.space()
@@ -42,7 +47,7 @@ func (s *scanner) object(depth int, member func(string, Value) error) error {
 			return err
 		}
 		if !names.add(name) {
-			return ErrSyntax
+			return fmt.Errorf("%w: duplicate member %q", ErrSyntax, weburl.Clip(name, 64))
 		}
 		value, err := s.value(depth)
 		if err != nil {

@@ -2,12 +2,22 @@ package strictjson
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
 
-// ErrSyntax says that a text is not one JSON object by the rules of this package.
-var ErrSyntax = errors.New("strictjson: not one strict JSON object")
+// ErrSyntax says that a text is not one JSON object by the rules of this package. What is wrong follows in the texts of the
+// errors that wrap it. They have no prefix: they become part of the caller's.
+var ErrSyntax = errors.New("not one strict JSON object")
+
+var (
+	errUTF8     = fmt.Errorf("%w: invalid UTF-8", ErrSyntax)
+	errDepth    = fmt.Errorf("%w: nested deeper than %d", ErrSyntax, maxDepth)
+	errEscape   = fmt.Errorf("%w: an invalid escape, or half a surrogate pair", ErrSyntax)
+	errRange    = fmt.Errorf("%w: a number is out of range", ErrSyntax)
+	errTrailing = fmt.Errorf("%w: something follows it", ErrSyntax)
+)
 
 // maxDepth bounds the recursion that an unauthenticated text can cause.
 const maxDepth = 32
@@ -72,7 +82,7 @@ func (s *scanner) word(word string) error {
 
 func (s *scanner) array(depth int) error {
 	if depth > maxDepth {
-		return ErrSyntax
+		return errDepth
 	}
 	s.pos++ // [
 	s.space()
@@ -110,7 +120,7 @@ func (s *scanner) string() (escaped bool, err error) {
 			escaped = true
 			n := escapeLen(s.text[s.pos:])
 			if n == 0 {
-				return false, ErrSyntax
+				return false, errEscape
 			}
 			s.pos += n
 		case c < 0x20:
@@ -152,7 +162,7 @@ func (s *scanner) number() error {
 	}
 	if large {
 		if _, err := strconv.ParseFloat(s.text[start:s.pos], 64); err != nil {
-			return ErrSyntax
+			return errRange
 		}
 	}
 	return nil
