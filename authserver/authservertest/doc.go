@@ -6,13 +6,13 @@
 //	tokens, err := as.Refresh("spa", tokens.RefreshToken)
 //
 // It is the real [authserver.Server], with clients, a user and resources to begin with, see [New]. Nothing listens:
-// [Server.HTTPClient] reaches it in process. With [Loopback] it listens on 127.0.0.1 as well, for clients that bring their own HTTP.
-// The clock stands still until the test moves it.
+// [Server.HTTPClient] reaches it in process. With [Loopback] it listens on 127.0.0.1 as well, for clients that bring
+// their own HTTP. The clock stands still until the test moves it.
 //
 // # An API under test
 //
-// [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included. For an
-// API alone, without grants and refresh tokens, package authtest is the smaller tool.
+// [Server.Config] is the middleware's configuration for an API that takes the server's tokens, keys and clock included.
+// For an API alone, without grants and refresh tokens, package authtest is the smaller tool.
 //
 // The revocation list, for an API that follows it by package revocation, is there for the client worker:
 //
@@ -21,7 +21,7 @@
 //
 // # Faults
 //
-// What a network, a key service or a database does on a bad day is one call each: [Server.DropAnswers], [Server.FailSigning],
-// [Server.FailBeforeCommit], [Server.FailAfterCommit] and [Server.Rollback]. A client that refreshes survives all of them but
-// the last.
+// What a network, a key service or a database does on a bad day is one call each: [Server.DropAnswers],
+// [Server.FailSigning], [Server.FailBeforeCommit], [Server.FailAfterCommit] and [Server.Rollback]. A client that
+// refreshes survives all of them but the last.
 package authservertest

@@ -10,8 +10,8 @@ import (
 // errInjected is what broken parts return.
 var errInjected = errors.New("authservertest: injected failure")
 
-// DropAnswers loses the answers to the next n requests that spend a code or a refresh token, after the store has committed: the
-// client sees a connection that breaks.
+// DropAnswers loses the answers to the next n requests that spend a code or a refresh token, after the store has
+// committed: the client sees a connection that breaks.
 func (s *Server) DropAnswers(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,8 +44,8 @@ func (s *Server) FailBeforeCommit(n int) { s.store.set(func(f *faults) { f.befor
 // FailAfterCommit makes the next n writes of the store report a failure although they have been done. 0 ends it.
 func (s *Server) FailAfterCommit(n int) { s.store.set(func(f *faults) { f.after = n }) }
 
-// Rollback makes the store lose its last n commits, as a restored backup or a failover may. A sign-in is two commits, a refresh is
-// one. It can't be used with a Store of the test's own.
+// Rollback makes the store lose its last n commits, as a restored backup or a failover may. A sign-in is two commits, a
+// refresh is one. It can't be used with a Store of the test's own.
 func (s *Server) Rollback(n int) { s.check(s.store.rollback(n)) }
 
 // signer is a key that can be made to fail.

@@ -41,9 +41,9 @@ func WithUser(u authserver.User, password string) Option {
 	return func(s *settings) { s.people.byName[u.Username] = person{u, password} }
 }
 
-// WithConfig changes the configuration, after all other options. Its Store is nil, which stands for one in memory that can be
-// rolled back, and so are its Keys, which stand for a key that can fail. A change of Now is for a clock of the test's own; Advance
-// does not move that.
+// WithConfig changes the configuration, after all other options. Its Store is nil, which stands for one in memory that
+// can be rolled back, and so are its Keys, which stand for a key that can fail. A change of Now is for a clock of the
+// test's own; Advance does not move that.
 func WithConfig(change func(*authserver.Config)) Option {
 	return func(s *settings) { s.changes = append(s.changes, change) }
 }
@@ -74,8 +74,8 @@ type person struct {
 	password string
 }
 
-// people is an [authserver.Users] that keeps passwords as they are: hashing them would cost each test some time, and there is
-// nothing to protect.
+// people is an [authserver.Users] that keeps passwords as they are: hashing them would cost each test some time, and
+// there is nothing to protect.
 type people struct{ byName map[string]person }
 
 func (p *people) Authenticate(_ context.Context, username, password string) (*authserver.User, error) {

@@ -17,8 +17,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// A Server is an authorization server for tests. Its embedded [authserver.Server] is the real one; as an http.Handler the
-// Server itself is to be preferred, because it can lose answers. It is safe for concurrent use.
+// A Server is an authorization server for tests. Its embedded [authserver.Server] is the real one; as an http.Handler
+// the Server itself is to be preferred, because it can lose answers. It is safe for concurrent use.
 type Server struct {
 	*authserver.Server
 
@@ -45,7 +45,8 @@ type Server struct {
 //   - the user "alice", subject "alice-1", whose password is alice;
 //   - the resource api1 with the scopes api1, read and write.
 //
-// All clients may ask for all scopes. The clock starts at the present second. With a nil tb, in an Example, errors panic.
+// All clients may ask for all scopes. The clock starts at the present second. With a nil tb, in an Example, errors
+// panic.
 func New(tb testing.TB, options ...Option) *Server {
 	s := &Server{tb: tb, clients: map[string]authserver.Client{}, now: time.Now().Truncate(time.Second).UTC()}
 	set := newSettings()
@@ -116,8 +117,8 @@ func (s *Server) Issuer() string { return s.issuer }
 // Keys are the signing keys.
 func (s *Server) Keys() *jwks.Rotator { return s.keys }
 
-// Config returns the configuration of an API that takes the server's access tokens for one of the audiences: the keys come in process
-// and the clock is the server's.
+// Config returns the configuration of an API that takes the server's access tokens for one of the audiences: the keys
+// come in process and the clock is the server's.
 func (s *Server) Config(audience ...string) *middleware.Config {
 	cfg := middleware.NewConfig(s.issuer, audience...)
 	cfg.Issuer.Keys, cfg.Now = s.keys, s.Now

@@ -29,8 +29,8 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("authservertest: %d %s: %s", r.Status, r.Code, r.Description)
 }
 
-// SignIn signs alice in at a client in a new browser, by the code flow with PKCE, and returns the first tokens. Without scopes it asks for
-// all that the client may have. What goes wrong ends the test.
+// SignIn signs alice in at a client in a new browser, by the code flow with PKCE, and returns the first tokens. Without
+// scopes it asks for all that the client may have. What goes wrong ends the test.
 func (s *Server) SignIn(client string, scopes ...string) *authserver.Tokens {
 	return s.SignInAs("alice", client, scopes...)
 }
@@ -132,7 +132,8 @@ var (
 	hiddenTag = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// authorize is a browser: it opens the authorization request, fills in the form if there is one, and stops at the redirect back.
+// authorize is a browser: it opens the authorization request, fills in the form if there is one, and stops at the
+// redirect back.
 func (s *Server) authorize(username string, c authserver.Client, scopes []string, verifier string) (code string, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {

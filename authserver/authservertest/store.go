@@ -10,8 +10,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// store stands in front of another one. Time is an argument of every call, so the log of all writes, done again, gives the same
-// rows: that is how it goes back.
+// store stands in front of another one. Time is an argument of every call, so the log of all writes, done again, gives
+// the same rows: that is how it goes back.
 type store struct {
 	own bool // base is a MemoryStore that the log can make again
 

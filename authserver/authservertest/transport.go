@@ -30,8 +30,8 @@ func (s *Server) serve(r *http.Request) (rec *httptest.ResponseRecorder, lost bo
 	return rec, spent.Load() && s.dropNow()
 }
 
-// HTTPClient returns a client that reaches the server in process, for x/oauth2, authclient or a program under test. Requests for
-// other hosts go out if the host is an address of loopback, and fail otherwise.
+// HTTPClient returns a client that reaches the server in process, for x/oauth2, authclient or a program under test.
+// Requests for other hosts go out if the host is an address of loopback, and fail otherwise.
 func (s *Server) HTTPClient() *http.Client { return &http.Client{Transport: transport{s}} }
 
 type transport struct{ *Server }

@@ -14,8 +14,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// The buckets. Keys of the indexes by subject, client and session are length ‖ name ‖ grant ID. Keys of those by time are
-// time ‖ ID. The value in "revoked" is the end of the grant's last access token; a revoked row never changes again.
+// The buckets. Keys of the indexes by subject, client and session are length ‖ name ‖ grant ID. Keys of those by time
+// are time ‖ ID. The value in "revoked" is the end of the grant's last access token; a revoked row never changes again.
 var (
 	bucketGrants      = []byte("grants")
 	bucketBySubject   = []byte("by subject")

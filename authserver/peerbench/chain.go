@@ -62,8 +62,8 @@ func member(body []byte, name string) ([]byte, bool) {
 	return value, ok && len(value) >= 16
 }
 
-// inspect reports what is wrong with the last answer: it must have a refresh token, and an access token and an ID token that
-// verify with the server's keys, ES256.
+// inspect reports what is wrong with the last answer: it must have a refresh token, and an access token and an ID token
+// that verify with the server's keys, ES256.
 func (c *chain) inspect(keySet string) error {
 	var answer struct {
 		Access  string `json:"access_token"`

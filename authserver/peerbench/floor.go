@@ -18,8 +18,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// newFloor is what every server has to do, and not more: net/http, the form, one look-up, two raw signatures, JSON. It is no
-// authorization server: it believes its client, forgets nobody, and knows one user.
+// newFloor is what every server has to do, and not more: net/http, the form, one look-up, two raw signatures, JSON. It
+// is no authorization server: it believes its client, forgets nobody, and knows one user.
 func newFloor() (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

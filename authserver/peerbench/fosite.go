@@ -19,8 +19,8 @@ import (
 	"github.com/ory/fosite/token/jwt"
 )
 
-// newFosite is ory/fosite, composed of its own parts: the memory store, access tokens as JWT, refresh tokens by HMAC, and the
-// two handlers that a refresh with an ID token needs.
+// newFosite is ory/fosite, composed of its own parts: the memory store, access tokens as JWT, refresh tokens by HMAC,
+// and the two handlers that a refresh with an ID token needs.
 func newFosite() (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +75,8 @@ func newFosite() (*server, error) {
 
 const fositeKeyID = "fosite"
 
-// fositeSession is what an application of fosite's brings: the session of the ID token with the claims of a JWT access token.
+// fositeSession is what an application of fosite's brings: the session of the ID token with the claims of a JWT access
+// token.
 type fositeSession struct {
 	*openid.DefaultSession
 	AccessClaims *jwt.JWTClaims

@@ -43,8 +43,8 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// What is counted is a rotation: a refresh token that was spent gets nothing from a peer, and from ours, which still answers
-// within its grace, never the same one back.
+// What is counted is a rotation: a refresh token that was spent gets nothing from a peer, and from ours, which still
+// answers within its grace, never the same one back.
 func TestRotation(t *testing.T) {
 	for name := range makers {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// newZitadel is zitadel/oidc's provider with the storage of its example, which rotates refresh tokens and keeps everything in
-// memory.
+// newZitadel is zitadel/oidc's provider with the storage of its example, which rotates refresh tokens and keeps
+// everything in memory.
 func newZitadel() (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -46,8 +46,8 @@ func newZitadel() (*server, error) {
 	}, nil
 }
 
-// zitadelStore is the example's storage, but with another key, as it has RSA, and with JWT access tokens, as its native client
-// has opaque ones.
+// zitadelStore is the example's storage, but with another key, as it has RSA, and with JWT access tokens, as its native
+// client has opaque ones.
 type zitadelStore struct {
 	*storage.Storage
 	key zitadelKey

@@ -92,16 +92,12 @@ func TestPgBouncer(t *testing.T) {
 			return open(t, cfg)
 		})
 	})
-	t.Run("signing keys", func(t *testing.T) {
-		cfg := config(t)
-		cfg.URL = poolerURL
-		first, err := newServer(open(t, cfg), func() time.Time { return epoch })
-		require.NoError(t, err)
-		second, err := newServer(open(t, cfg), func() time.Time { return epoch })
-		require.NoError(t, err)
-		a, err := refresh(second, issueRefreshToken(t, first, "alice"))
-		require.NoError(t, err)
-		assert.Equal(t, 200, a.status)
+	t.Run("sealed keys", func(t *testing.T) {
+		storetest.RunSealedKeys(t, func(t *testing.T) storetest.SealedKeys {
+			cfg := config(t)
+			cfg.URL = poolerURL
+			return sealedKeys(cfg)
+		})
 	})
 }
 

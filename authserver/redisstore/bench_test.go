@@ -12,6 +12,7 @@ import (
 
 	"github.com/bearergate/bearergate/authserver"
 	"github.com/bearergate/bearergate/authserver/redisstore"
+	"github.com/bearergate/bearergate/authserver/storetest"
 )
 
 // BenchmarkCreate measures Create, and how much memory a grant takes, on a server of its own.
@@ -55,32 +56,11 @@ func BenchmarkAdvance(b *testing.B) {
 	}
 }
 
-// BenchmarkRefresh is the whole of it: the token endpoint's work, a read, a signature and the step, by 1, 4 and 16
-// clients.
+// BenchmarkRefresh measures a whole refresh, by 1, 4 and 16 clients.
 func BenchmarkRefresh(b *testing.B) {
 	for _, clients := range []int{1, 4, 16} {
 		b.Run(fmt.Sprint(clients, " clients"), func(b *testing.B) {
-			srv, err := newServer(open(b, config(b)), nil)
-			require.NoError(b, err)
-			tokens := make(chan string, clients)
-			for i := range clients {
-				issued, err := srv.IssueTokens(context.Background(), authserver.IssueRequest{ClientID: "app", Subject: fmt.Sprint("user ", i)})
-				require.NoError(b, err)
-				tokens <- issued.RefreshToken
-			}
-			b.SetParallelism(clients)
-			b.RunParallel(func(pb *testing.PB) {
-				token := <-tokens
-				defer func() { tokens <- token }()
-				for pb.Next() {
-					a, err := refresh(srv, token)
-					if err != nil || a.status != 200 {
-						b.Error(a.status, a.Error, err)
-						return
-					}
-					token = a.RefreshToken
-				}
-			})
+			storetest.BenchmarkRefresh(b, open(b, config(b)), clients)
 		})
 	}
 }

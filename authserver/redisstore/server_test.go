@@ -78,10 +78,10 @@ func TestNodes(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	cfg := config(t)
-	line := storetest.NewLine(t, serverAddr(t))
+	proxy := storetest.NewProxy(t, serverAddr(t))
 	through := cfg
-	through.Client = connect(t, line.Addr())
-	storetest.RunOutage(t, line, open(t, through), open(t, cfg))
+	through.Client = connect(t, proxy.Addr())
+	storetest.RunOutage(t, proxy, open(t, through), open(t, cfg))
 }
 
 // After a crash that lost the last second of Redis, the client is one token ahead of the store.

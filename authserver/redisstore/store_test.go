@@ -223,16 +223,16 @@ func TestIndexesAreNotTrusted(t *testing.T) {
 // first as a conflict.
 func TestCommandsAreNotSentTwice(t *testing.T) {
 	cfg := config(t)
-	n := storetest.NewLine(t, serverAddr(t))
+	proxy := storetest.NewProxy(t, serverAddr(t))
 	s := cfg
-	s.Client = connect(t, n.Addr())
+	s.Client = connect(t, proxy.Addr())
 	through, direct := open(t, s), open(t, cfg)
 	require.NoError(t, through.Create(t.Context(), grant("a")))
-	n.LoseAnswers(true)
+	proxy.DropAnswers(true)
 	assert.NotErrorIs(t, through.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: epoch}), authserver.ErrConflict)
 	assert.NotErrorIs(t, through.Once(t.Context(), "key", epoch, epoch.Add(time.Minute)), authserver.ErrConflict)
 	assert.NotErrorIs(t, through.Create(t.Context(), grant("b")), authserver.ErrConflict)
-	n.LoseAnswers(false)
+	proxy.DropAnswers(false)
 	g, err := direct.Grant(t.Context(), "a")
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, g.Generation, "the first command took effect")

@@ -14,55 +14,55 @@ import (
 
 const brokenEnv = "STORETEST_BROKEN"
 
-// broken are tests that have to fail: of stores that do what stores must not.
+// broken are tests that must fail, with stores that break the contract.
 var broken = map[string]struct {
 	test func(t *testing.T)
-	says string // what the failure is about
+	want string // part of the failure
 }{
-	"a step is two": {func(t *testing.T) {
-		storetest.RunNodes(t, func(t *testing.T) string { return keep(t, newTwoSteps()) }, share)
+	"a step is not atomic": {func(t *testing.T) {
+		storetest.RunNodes(t, func(t *testing.T) string { return serveStore(t, newNonAtomicStore()) }, openRemote)
 	}, " replays, want 2 with 999"},
-	"rows are read that are over": {func(t *testing.T) {
-		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &stale{Store: share(t, addr)} })
+	"Grant returns old rows": {func(t *testing.T) {
+		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &cachingStore{Store: openRemote(t, addr)} })
 	}, "503"},
-	"a step is put off": {func(t *testing.T) {
-		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &late{Store: share(t, addr)} })
+	"a step is delayed": {func(t *testing.T) {
+		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &delayingStore{Store: openRemote(t, addr)} })
 	}, `: 400 "invalid_grant"`},
-	"a node does not open": {func(t *testing.T) {
+	"a node cannot open the store": {func(t *testing.T) {
 		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store {
 			if os.Getenv("BEARERGATE_STORETEST_NODE") != "" {
-				t.Fatal("no room for another connection")
+				t.Fatal("no connection left")
 			}
-			return share(t, addr)
+			return openRemote(t, addr)
 		})
-	}, "no room for another connection"},
-	"a store that is away has no rows": {func(t *testing.T) {
-		outage(t, func(s authserver.Store) authserver.Store { return &empty{Store: s} })
-	}, `while the store is away: 400 "invalid_grant"`},
-	"a store that was away stays away": {func(t *testing.T) {
-		outage(t, func(s authserver.Store) authserver.Store { return &gone{Store: s} })
-	}, "when the store is back: 503"},
-	"a step whose answer is lost is reported as taken": {func(t *testing.T) {
-		outage(t, func(s authserver.Store) authserver.Store { return &hopeful{Store: s} })
+	}, "no connection left"},
+	"an unreachable store reports no grant": {func(t *testing.T) {
+		outage(t, func(s authserver.Store) authserver.Store { return &errorHidingStore{Store: s} })
+	}, `during an outage: 400 "invalid_grant"`},
+	"a store does not recover": {func(t *testing.T) {
+		outage(t, func(s authserver.Store) authserver.Store { return &failedStore{Store: s} })
+	}, "after an outage: 503"},
+	"a lost answer is reported as success": {func(t *testing.T) {
+		outage(t, func(s authserver.Store) authserver.Store { return &errorIgnoringStore{Store: s} })
 	}, "unknown outcome: 200"},
 }
 
 func outage(t *testing.T, breakIt func(authserver.Store) authserver.Store) {
 	addr := newMemory(t)
-	line := storetest.NewLine(t, addr)
-	storetest.RunOutage(t, line, breakIt(share(t, line.Addr())), share(t, addr))
+	proxy := storetest.NewProxy(t, addr)
+	storetest.RunOutage(t, proxy, breakIt(openRemote(t, proxy.Addr())), openRemote(t, addr))
 }
 
-// TestBroken does nothing but in a process of its own.
+// TestBroken runs one broken store, in a process of its own.
 func TestBroken(t *testing.T) {
 	row, ok := broken[os.Getenv(brokenEnv)]
 	if !ok {
-		t.Skip("TestBrokenStoresAreFound runs it")
+		t.Skip("TestBrokenStoresFail runs it")
 	}
 	row.test(t)
 }
 
-func TestBrokenStoresAreFound(t *testing.T) {
+func TestBrokenStoresFail(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -72,27 +72,27 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestBroken$")
 			cmd.Env = append(os.Environ(), brokenEnv+"="+name)
 			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), row.says) {
-				t.Errorf("%v, want a failure that says %q:\n%s", err, row.says, out)
+			if err == nil || !strings.Contains(string(out), row.want) {
+				t.Errorf("%v, want a failure with %q:\n%s", err, row.want, out)
 			}
 		})
 	}
 }
 
-// twoSteps compares first and writes then. The first who compare wait for each other.
-type twoSteps struct {
+// nonAtomicStore compares first and writes later. Its first two calls wait for each other in between.
+type nonAtomicStore struct {
 	authserver.Store
 	once [2]sync.Once
 	both sync.WaitGroup
 }
 
-func newTwoSteps() *twoSteps {
-	s := &twoSteps{Store: authserver.NewMemoryStore()}
+func newNonAtomicStore() *nonAtomicStore {
+	s := &nonAtomicStore{Store: authserver.NewMemoryStore()}
 	s.both.Add(len(s.once))
 	return s
 }
 
-func (s *twoSteps) Advance(ctx context.Context, step authserver.Step) error {
+func (s *nonAtomicStore) Advance(ctx context.Context, step authserver.Step) error {
 	g, err := s.Grant(ctx, step.ID)
 	if err != nil {
 		return err
@@ -117,13 +117,13 @@ func (s *twoSteps) Advance(ctx context.Context, step authserver.Step) error {
 	return s.Store.Advance(ctx, step)
 }
 
-// stale remembers how it has read a row.
-type stale struct {
+// cachingStore returns each row as it read it first.
+type cachingStore struct {
 	authserver.Store
 	rows sync.Map
 }
 
-func (s *stale) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+func (s *cachingStore) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	if g, ok := s.rows.Load(id); ok {
 		return g.(authserver.Grant), nil
 	}
@@ -135,14 +135,14 @@ func (s *stale) Grant(ctx context.Context, id string) (authserver.Grant, error) 
 	return first.(authserver.Grant), nil
 }
 
-// late says that a step is taken and takes it before the next one: the last one goes with the process.
-type late struct {
+// delayingStore reports success before a step takes effect, with the next one. The last step is lost with the process.
+type delayingStore struct {
 	authserver.Store
 	mu   sync.Mutex
 	next *authserver.Step
 }
 
-func (s *late) Advance(ctx context.Context, step authserver.Step) error {
+func (s *delayingStore) Advance(ctx context.Context, step authserver.Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next != nil {
@@ -152,10 +152,10 @@ func (s *late) Advance(ctx context.Context, step authserver.Step) error {
 	return nil
 }
 
-// empty takes what it can't reach for what is not there.
-type empty struct{ authserver.Store }
+// errorHidingStore reports every error of Grant as ErrNotFound.
+type errorHidingStore struct{ authserver.Store }
 
-func (s *empty) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+func (s *errorHidingStore) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	g, err := s.Store.Grant(ctx, id)
 	if err != nil {
 		err = authserver.ErrNotFound
@@ -163,14 +163,14 @@ func (s *empty) Grant(ctx context.Context, id string) (authserver.Grant, error) 
 	return g, err
 }
 
-// gone fails for ever when it has failed once.
-type gone struct {
+// failedStore keeps failing after its first error.
+type failedStore struct {
 	authserver.Store
 	mu  sync.Mutex
 	err error
 }
 
-func (s *gone) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+func (s *failedStore) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -183,10 +183,10 @@ func (s *gone) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	return g, err
 }
 
-// hopeful takes a lost answer for a good one.
-type hopeful struct{ authserver.Store }
+// errorIgnoringStore reports every error of Advance but a conflict as success.
+type errorIgnoringStore struct{ authserver.Store }
 
-func (s *hopeful) Advance(ctx context.Context, step authserver.Step) error {
+func (s *errorIgnoringStore) Advance(ctx context.Context, step authserver.Step) error {
 	if err := s.Store.Advance(ctx, step); err == authserver.ErrConflict {
 		return err
 	}

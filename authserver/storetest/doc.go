@@ -1,13 +1,16 @@
-// Package storetest is the contract of [authserver.Store] in executable form. A store's own tests call its parts:
+// Package storetest is a conformance suite for your own [authserver.Store], including killed nodes and network
+// failures. It is the contract of the interface in executable form. Call its parts from the tests of your store:
 //
-//   - [Run], for every store: what each method does, also when many call it at once.
-//   - [RunNodes], for a store that several processes share: a thousand submissions of one refresh token from eight processes are one
-//     rotation, and processes that are killed lose no session.
-//   - [RunOutage], for a store behind a network: while it is away nothing is burned, and when it is back all goes on. A [Line] is a
-//     network that a test can break.
-//   - [RunKeys], for a store that keeps signing keys, a [jwks.KeyStore], whether it is an authserver.Store or not.
+//   - [Run], for every store, checks each method, also under concurrency.
+//   - [RunNodes], for a store that several processes share, checks that a thousand refreshes with one token from eight
+//     processes are one rotation, and that killed processes lose no grant.
+//   - [RunOutage], for a store behind a network, checks that an outage spends no token, and that the store recovers. A
+//     [Proxy] is a network that a test can interrupt.
+//   - [RunKeys], for a store of signing keys, checks the contract of [jwks.KeyStore].
+//   - [RunSealedKeys] checks that such a store encrypts the keys with a [jwks.SealedKeyStore].
+//   - [BenchmarkRefresh] measures refreshes over the store.
 //
-// So the test of a database's store is
+// The test of a store in a database looks like this:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) authserver.Store { return open(t, newDatabase(t)) })
@@ -18,18 +21,21 @@
 //	}
 //
 //	func TestNodes(t *testing.T) {
-//		storetest.RunNodes(t, newDatabase, func(t *testing.T, database string) authserver.Store { return open(t, database) })
+//		storetest.RunNodes(t, newDatabase, func(t *testing.T, url string) authserver.Store { return open(t, url) })
 //	}
 //
 //	func TestOutage(t *testing.T) {
-//		database := newDatabase(t)
-//		line := storetest.NewLine(t, database)
-//		storetest.RunOutage(t, line, open(t, line.Addr()), open(t, database))
+//		url := newDatabase(t)
+//		proxy := storetest.NewProxy(t, url)
+//		storetest.RunOutage(t, proxy, open(t, proxy.Addr()), open(t, url))
 //	}
 //
-// with a newDatabase that makes an empty database and says where it is, and an open that returns the store on it and closes it with t.Cleanup.
+// Here newDatabase creates an empty database and returns its address. open returns a store on it, which it closes with
+// t.Cleanup.
 //
-// A store that is a [jwks.KeyStore] too keeps the signing keys of the servers in these tests. The package needs no other testing package
-// than Go's. What it can't judge is whether data outlives a crash of the machine that it is on: a store on disk shows that in tests of its
-// own.
+// If the store is also a [jwks.KeyStore], it holds the signing keys of the servers in these tests. The package needs no
+// testing package but Go's.
+//
+// The suite cannot check whether data survives a crash of the machine that stores it. A store on disk needs tests of
+// its own for that.
 package storetest

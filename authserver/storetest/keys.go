@@ -14,23 +14,23 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// RunKeys checks a store of signing keys against the contract of [jwks.KeyStore]. open returns an empty store; it is called once for
-// each test, and closes with t.Cleanup what it opens.
+// RunKeys checks a store of signing keys against the contract of [jwks.KeyStore]. It calls open once for each test.
+// open returns an empty store, which it closes with t.Cleanup.
 func RunKeys(t *testing.T, open func(t *testing.T) jwks.KeyStore) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, jwks.KeyStore)
 	}{
 		{"empty at first", keysEmpty},
-		{"compared and replaced", keysReplaced},
-		{"a state is not shared with the caller", keysNotShared},
-		{"a state may be any bytes", keysOdd},
+		{"SaveKeys compares and replaces", keysReplaced},
+		{"a state shares no memory with the caller", keysShareNoMemory},
+		{"a state may be any bytes", keysAnyBytes},
 		{"a state may be long", keysLong},
-		{"no two states have the same version", keysVersions},
+		{"every state has its own version", keysVersions},
 		{"a cancelled context changes nothing", keysCancelled},
-		{"of those who save the same version one succeeds", keysConcurrentSaves},
-		{"what is read is whole, and no change is lost", keysConcurrentChanges},
-		{"all Rotators sign with one key", keysRotators},
+		{"one of several saves of a version succeeds", keysConcurrentSaves},
+		{"no state is mixed and no change is lost", keysConcurrentChanges},
+		{"all Rotators sign with the same key", keysRotators},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
@@ -48,15 +48,15 @@ func loadKeys(t *testing.T, s jwks.KeyStore) (state []byte, version string) {
 	return state, version
 }
 
-// saveKeys replaces what is there and returns the version of what is there then.
+// saveKeys replaces the state and returns the version of the new one.
 func saveKeys(t *testing.T, s jwks.KeyStore, state, version string) string {
 	t.Helper()
-	expect(t, "SaveKeys", s.SaveKeys(t.Context(), []byte(state), version), nil)
-	return hasKeys(t, s, state)
+	wantError(t, "SaveKeys", s.SaveKeys(t.Context(), []byte(state), version), nil)
+	return wantKeys(t, s, state)
 }
 
-// hasKeys fails the test if the store has another state.
-func hasKeys(t *testing.T, s jwks.KeyStore, want string) (version string) {
+// wantKeys fails the test if the store has another state, and returns its version.
+func wantKeys(t *testing.T, s jwks.KeyStore, want string) (version string) {
 	t.Helper()
 	state, version := loadKeys(t, s)
 	if string(state) != want {
@@ -66,46 +66,46 @@ func hasKeys(t *testing.T, s jwks.KeyStore, want string) (version string) {
 }
 
 func keysEmpty(t *testing.T, s jwks.KeyStore) {
-	hasKeys(t, s, "")
+	wantKeys(t, s, "")
 	for _, version := range []string{"x", "0", "1"} {
-		expect(t, "SaveKeys with a version that never was", s.SaveKeys(t.Context(), []byte("x"), version), jwks.ErrConflict)
+		wantError(t, "SaveKeys with a version that never existed", s.SaveKeys(t.Context(), []byte("x"), version), jwks.ErrConflict)
 	}
-	hasKeys(t, s, "")
+	wantKeys(t, s, "")
 }
 
 func keysReplaced(t *testing.T, s jwks.KeyStore) {
 	one := saveKeys(t, s, "one", "")
-	expect(t, "SaveKeys as if there were none", s.SaveKeys(t.Context(), []byte("x"), ""), jwks.ErrConflict)
-	if hasKeys(t, s, "one") != one {
+	wantError(t, "SaveKeys with the version of no state", s.SaveKeys(t.Context(), []byte("x"), ""), jwks.ErrConflict)
+	if wantKeys(t, s, "one") != one {
 		t.Fatal("the version changed by itself")
 	}
 	two := saveKeys(t, s, "two", one)
 	for _, version := range []string{"", one, "x", two + "x"} {
-		expect(t, "SaveKeys", s.SaveKeys(t.Context(), []byte("x"), version), jwks.ErrConflict)
+		wantError(t, "SaveKeys", s.SaveKeys(t.Context(), []byte("x"), version), jwks.ErrConflict)
 	}
-	hasKeys(t, s, "two")
+	wantKeys(t, s, "two")
 	saveKeys(t, s, "three", two)
 }
 
-func keysNotShared(t *testing.T, s jwks.KeyStore) {
+func keysShareNoMemory(t *testing.T, s jwks.KeyStore) {
 	mine := []byte("state")
-	expect(t, "SaveKeys", s.SaveKeys(t.Context(), mine, ""), nil)
+	wantError(t, "SaveKeys", s.SaveKeys(t.Context(), mine, ""), nil)
 	clear(mine)
 	mine, version := loadKeys(t, s)
 	clear(mine)
-	if hasKeys(t, s, "state") != version {
+	if wantKeys(t, s, "state") != version {
 		t.Fatal("the version changed by itself")
 	}
 }
 
-func keysOdd(t *testing.T, s jwks.KeyStore) {
+func keysAnyBytes(t *testing.T, s jwks.KeyStore) {
 	var all []byte
 	for c := range 256 {
 		all = append(all, byte(c))
 	}
 	version := ""
 	for _, state := range []string{
-		string(all), "\x00", "\n", " \t x \r\n", "\xff\xfe\xc0\x80", `\x41`, `'; "$1" {} [[`, "null", "\x00\x01\x02 and no end\x00", odd("state"),
+		string(all), "\x00", "\n", " \t x \r\n", "\xff\xfe\xc0\x80", `\x41`, `'; "$1" {} [[`, "null", "\x00\x01\x02 and no end\x00", specialText("state"),
 	} {
 		version = saveKeys(t, s, state, version)
 	}
@@ -117,7 +117,7 @@ func keysLong(t *testing.T, s jwks.KeyStore) {
 		long.WriteByte(byte(i * i >> 7))
 	}
 	version := saveKeys(t, s, long.String(), "")
-	version = saveKeys(t, s, "a short one has nothing left of it", version)
+	version = saveKeys(t, s, "a short state after a long one", version)
 	saveKeys(t, s, long.String()+"x", version)
 }
 
@@ -125,9 +125,9 @@ func keysVersions(t *testing.T, s jwks.KeyStore) {
 	states := map[string]string{}
 	version := ""
 	for i := range 20 {
-		// Some are long and differ in one byte only, at different places.
+		// The states differ in one byte only, at different places.
 		state := strings.Repeat("x", i/2*100) + strconv.Itoa(i%2) + strings.Repeat("x", 1000-i/2*100)
-		expect(t, "SaveKeys of a version that is past", s.SaveKeys(t.Context(), []byte("x"), version+"x"), jwks.ErrConflict)
+		wantError(t, "SaveKeys with an old version", s.SaveKeys(t.Context(), []byte("x"), version+"x"), jwks.ErrConflict)
 		version = saveKeys(t, s, state, version)
 		if before, taken := states[version]; taken {
 			t.Fatalf("%.40q has the version of %.40q", state, before)
@@ -136,10 +136,10 @@ func keysVersions(t *testing.T, s jwks.KeyStore) {
 	}
 	for old := range states {
 		if old != version {
-			expect(t, "SaveKeys of a version that is past", s.SaveKeys(t.Context(), []byte("x"), old), jwks.ErrConflict)
+			wantError(t, "SaveKeys with an old version", s.SaveKeys(t.Context(), []byte("x"), old), jwks.ErrConflict)
 		}
 	}
-	hasKeys(t, s, states[version])
+	wantKeys(t, s, states[version])
 }
 
 func keysCancelled(t *testing.T, s jwks.KeyStore) {
@@ -152,10 +152,10 @@ func keysCancelled(t *testing.T, s jwks.KeyStore) {
 		}
 	}
 	save("")
-	hasKeys(t, s, "")
+	wantKeys(t, s, "")
 	version := saveKeys(t, s, "one", "")
 	save(version)
-	if hasKeys(t, s, "one") != version {
+	if wantKeys(t, s, "one") != version {
 		t.Fatal("SaveKeys with a cancelled context changed the version")
 	}
 	saveKeys(t, s, "two", version)
@@ -164,10 +164,10 @@ func keysCancelled(t *testing.T, s jwks.KeyStore) {
 func keysConcurrentSaves(t *testing.T, s jwks.KeyStore) {
 	version := ""
 	for round := range 5 {
-		won := make(chan string, crowd)
+		won := make(chan string, concurrency)
 		start := make(chan struct{})
 		var wg sync.WaitGroup
-		for i := range crowd {
+		for i := range concurrency {
 			wg.Go(func() {
 				state := fmt.Sprintf("round %d by %d", round, i)
 				<-start
@@ -184,15 +184,15 @@ func keysConcurrentSaves(t *testing.T, s jwks.KeyStore) {
 		if len(won) != 1 {
 			t.Fatalf("%d saves of one version succeeded, want one", len(won))
 		}
-		version = hasKeys(t, s, <-won)
+		version = wantKeys(t, s, <-won)
 	}
 }
 
-// keysConcurrentChanges lets several count: each reads the number and saves the next one, and does so again if another was faster. A state
-// that is read with the version of another, or a save that does not compare, loses a count.
+// keysConcurrentChanges lets several nodes count: each one reads the number and saves the next, and retries after a
+// conflict. A state read with the version of another, or a save that does not compare, would lose a count.
 func keysConcurrentChanges(t *testing.T, s jwks.KeyStore) {
 	const nodes, counts = 4, 8
-	number := func(i int) string { return strings.Repeat(fmt.Sprintf("%03d ", i), 2000) } // so long that half of one would show
+	number := func(i int) string { return strings.Repeat(fmt.Sprintf("%03d ", i), 2000) } // so long that a mixed one would be noticed
 	saveKeys(t, s, number(0), "")
 	var wg sync.WaitGroup
 	for range nodes {
@@ -205,7 +205,7 @@ func keysConcurrentChanges(t *testing.T, s jwks.KeyStore) {
 				}
 				i, err := strconv.Atoi(string(state[:min(3, len(state))]))
 				if err != nil || string(state) != number(i) {
-					t.Errorf("LoadKeys: %d bytes %.40q, which nobody has saved", len(state), state)
+					t.Errorf("LoadKeys: %d bytes %.40q, which no node has saved", len(state), state)
 					return
 				}
 				switch err := s.SaveKeys(t.Context(), []byte(number(i+1)), version); {
@@ -215,7 +215,7 @@ func keysConcurrentChanges(t *testing.T, s jwks.KeyStore) {
 					t.Errorf("SaveKeys: got error %v, want nil or ErrConflict", err)
 					return
 				default:
-					if beaten++; beaten > (nodes-1)*counts { // each time by a save of another
+					if beaten++; beaten > (nodes-1)*counts { // each conflict needs a save of another node
 						t.Error("SaveKeys: more conflicts than there were saves")
 						return
 					}
@@ -225,11 +225,11 @@ func keysConcurrentChanges(t *testing.T, s jwks.KeyStore) {
 	}
 	wg.Wait()
 	if !t.Failed() {
-		hasKeys(t, s, number(nodes*counts))
+		wantKeys(t, s, number(nodes*counts))
 	}
 }
 
-// keysRotators starts several nodes at once, and rotates on all of them at once.
+// keysRotators starts several Rotators at once, and rotates all of them at once.
 func keysRotators(t *testing.T, s jwks.KeyStore) {
 	newNode := func() *jwks.Rotator {
 		r, err := jwks.NewRotator(jwks.RotatorConfig{Store: s, Now: func() time.Time { return epoch }})
@@ -257,7 +257,7 @@ func keysRotators(t *testing.T, s jwks.KeyStore) {
 					t.Errorf("a Rotator over the store: %v", err)
 					return
 				}
-				header, _, _ := strings.Cut(token, ".") // it names the key
+				header, _, _ := strings.Cut(token, ".") // which contains the kid
 				mu.Lock()
 				defer mu.Unlock()
 				seen[header] = true
@@ -275,12 +275,12 @@ func keysRotators(t *testing.T, s jwks.KeyStore) {
 	restarted := headers(func(*jwks.Rotator) error { return nil })
 	for header := range first {
 		if second[header] {
-			t.Fatal("the Rotators have rotated and sign with the key of before")
+			t.Fatal("after a rotation the Rotators sign with the old key")
 		}
 	}
 	for header := range second {
 		if !restarted[header] {
-			t.Fatal("a Rotator that came later signs with another key")
+			t.Fatal("a Rotator that started later signs with another key")
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// The stores of package jwks, which may not import this one.
+// The stores of package jwks are tested here, since jwks may not import this package.
 func TestKeyStores(t *testing.T) {
 	memory := func(*testing.T) jwks.KeyStore { return new(jwks.MemoryKeyStore) }
 	file := func(t *testing.T) jwks.KeyStore { return jwks.FileKeyStore(filepath.Join(t.TempDir(), "keys")) }

@@ -19,61 +19,61 @@ import (
 )
 
 const (
-	nodeCount   = 8
-	submitCount = 1000
-	// nodesTime is how long RunNodes may take on a machine that has much else to do; it takes seconds.
-	nodesTime = 3 * time.Minute
+	nodeCount    = 8
+	refreshCount = 1000
+	// nodesTimeout limits RunNodes on a busy machine; normally it takes seconds.
+	nodesTimeout = 3 * time.Minute
 )
 
-// RunNodes checks a store that several processes share. It starts the test binary eight times more; each of these nodes runs the same test
-// up to this call, opens the store and serves tokens from it until RunNodes ends it, or dies. So a test has one call of RunNodes, before
-// which nothing is done that must not happen in every process.
+// RunNodes checks a store that several processes share. It starts the test binary eight more times. Each of these nodes
+// runs the same test up to this call, opens the store and serves tokens from it, until RunNodes stops or kills it. So a
+// test must call RunNodes once, and must not do anything before it that would harm in every process.
 //
-// config is called once, and makes an empty place for data. What it returns says where that is, a URL for example, and reaches each node
-// as the argument of open. open is called in every process, and closes with t.Cleanup what it opens. A store that limits the time of a call
-// needs enough for the last one of 125 that come at once, on a machine that has much else to do: a minute.
+// RunNodes calls config once, to create an empty database. It passes the result, for example a URL, to open. It calls
+// open in every process; open closes the store with t.Cleanup. If the store limits the time of a call, the limit must
+// suffice for the last of 125 concurrent calls on a busy machine: use a minute.
 //
-// A thousand submissions of one refresh token, at eight nodes at once, are one rotation: all get the same successor. Then seven of the nodes
-// are killed, one after the other, while clients refresh: every session goes on with the refresh token that its client had last, and no token
-// has had two successors.
+// First, a thousand concurrent refreshes with one token at eight nodes must be one rotation, with the same new token
+// for all. Then RunNodes kills seven of the nodes, one after the other, while clients refresh. Every grant must go on
+// with the token that its client got last, and no token may have two newTokens.
 func RunNodes(t *testing.T, config func(t *testing.T) string, open func(t *testing.T, config string) authserver.Store) {
 	if os.Getenv(nodeEnv) != "" {
 		serveNode(t, open)
-		t.SkipNow() // the test has more to do, but not here
+		t.SkipNow() // the rest of the test is for the parent
 	}
 	where := config(t)
-	ctx, cancel := context.WithTimeout(t.Context(), nodesTime)
+	ctx, cancel := context.WithTimeout(t.Context(), nodesTimeout)
 	t.Cleanup(cancel)
 	s := open(t, where)
-	srv, err := serverOver(s)
+	srv, err := newServer(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	nodes := startNodes(ctx, t, where)
-	t.Run("a thousand submissions from eight processes are one rotation", func(t *testing.T) { submissionsFromNodes(ctx, t, srv, s, nodes) })
-	t.Run("killed processes lose no session", func(t *testing.T) { killedNodes(ctx, t, srv, s, nodes) })
+	t.Run("a thousand refreshes from eight processes are one rotation", func(t *testing.T) { refreshAtAllNodes(ctx, t, srv, s, nodes) })
+	t.Run("killed processes lose no grant", func(t *testing.T) { killNodes(ctx, t, srv, s, nodes) })
 	for _, n := range nodes {
 		_ = n.in.Close()
 	}
 	for i, n := range nodes {
-		<-n.exited // by itself, or the context ends it
+		<-n.exited // it ends by itself, or the context kills it
 		if n.err != nil && !n.killed.Load() {
-			t.Errorf("node %d did not end in order: %v\n%s", i, n.err, n.heard())
+			t.Errorf("node %d did not stop cleanly: %v\n%s", i, n.err, n.output())
 		}
 	}
 }
 
-// submissionsFromNodes has all nodes submit the same refresh token.
-func submissionsFromNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s authserver.Store, nodes []*node) {
+// refreshAtAllNodes presents the same refresh token at all nodes at once.
+func refreshAtAllNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s authserver.Store, nodes []*node) {
 	const user = "user of all nodes"
-	token := signIn(t, srv, user)
+	token := issueRefreshToken(t, srv, user)
 	answers, problems := make([]map[string]int, len(nodes)), make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		wg.Go(func() { answers[i], problems[i] = n.burst(ctx, burst{token, submitCount / nodeCount}) })
+		wg.Go(func() { answers[i], problems[i] = n.burst(ctx, burst{token, refreshCount / nodeCount}) })
 	}
 	wg.Wait()
-	total, successors := 0, map[string]bool{}
+	total, newTokens := 0, map[string]bool{}
 	for i := range nodes {
 		if problems[i] != nil {
 			t.Fatalf("node %d: %v", i, problems[i])
@@ -83,15 +83,15 @@ func submissionsFromNodes(ctx context.Context, t *testing.T, srv *authserver.Ser
 			if status != "200" || !strings.HasPrefix(next, "rt1_") || next == token {
 				t.Errorf("node %d: %d answers with status %s, new token %v", i, times, status, strings.HasPrefix(next, "rt1_") && next != token)
 			}
-			successors[next] = true
+			newTokens[next] = true
 			total += times
 		}
 	}
-	if total != submitCount || len(successors) != 1 {
-		t.Errorf("%d answers with %d different successors, want %d with one", total, len(successors), submitCount)
+	if total != refreshCount || len(newTokens) != 1 {
+		t.Errorf("%d answers with %d different new tokens, want %d with one", total, len(newTokens), refreshCount)
 	}
-	if g := session(t, s, user); g.Generation != 2 || g.Replays != submitCount-1 {
-		t.Errorf("generation %d with %d replays, want 2 with %d", g.Generation, g.Replays, submitCount-1)
+	if g := onlyGrant(t, s, user); g.Generation != 2 || g.Replays != refreshCount-1 {
+		t.Errorf("generation %d with %d replays, want 2 with %d", g.Generation, g.Replays, refreshCount-1)
 	}
 }
 
@@ -100,20 +100,20 @@ type node struct {
 	cmd    *exec.Cmd
 	in     io.Closer
 	client *http.Client
-	exited chan struct{} // closed when it has; err is set then
+	exited chan struct{} // closed after the process has ended and err is set
 	err    error
 
 	mu    sync.Mutex
-	out   bytes.Buffer
+	buf   bytes.Buffer
 	addr  string
 	ready chan struct{} // closed when addr is known
 
-	busy   atomic.Int64 // requests that are under way
+	busy   atomic.Int64 // running requests
 	killed atomic.Bool
 }
 
-// startNodes starts all and waits until they serve. Whatever happens they end with the test: by the context, by a cleanup, and by their
-// stdin if this process goes without either.
+// startNodes starts all nodes and waits until they serve. They end with the test in every case: by the context, by a
+// cleanup, or by the end of their stdin if this process dies.
 func startNodes(ctx context.Context, t *testing.T, config string) []*node {
 	t.Helper()
 	self, err := os.Executable()
@@ -131,11 +131,11 @@ func startNodes(ctx context.Context, t *testing.T, config string) []*node {
 	nodes := make([]*node, nodeCount)
 	for i := range nodes {
 		n := &node{exited: make(chan struct{}), ready: make(chan struct{}),
-			client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * chainCount}}}
-		//nolint:gosec // self is this program
-		n.cmd = exec.CommandContext(ctx, self, "-test.run="+strings.Join(levels, "/"), "-test.count=1", "-test.timeout="+(2*nodesTime).String())
+			client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clientCount}}}
+		//nolint:gosec // self is this test binary
+		n.cmd = exec.CommandContext(ctx, self, "-test.run="+strings.Join(levels, "/"), "-test.count=1", "-test.timeout="+(2*nodesTimeout).String())
 		n.cmd.Env = append(os.Environ(), nodeEnv+"=1")
-		n.cmd.Stdout, n.cmd.Stderr = writer(n.hear), os.Stderr
+		n.cmd.Stdout, n.cmd.Stderr = writer(n.readOutput), os.Stderr
 		in, err := n.cmd.StdinPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -153,27 +153,27 @@ func startNodes(ctx context.Context, t *testing.T, config string) []*node {
 			<-n.exited
 			n.client.CloseIdleConnections()
 		})
-		_, _ = in.Write(append(first, '\n')) // if it has ended by now, it says why
+		_, _ = in.Write(append(first, '\n')) // if the node has died, its output says why
 	}
 	for i, n := range nodes {
 		select {
 		case <-n.ready:
 		case <-n.exited:
-			t.Fatalf("node %d ended at once: %v\n%s", i, n.err, n.heard())
+			t.Fatalf("node %d ended early: %v\n%s", i, n.err, n.output())
 		case <-ctx.Done():
-			t.Fatalf("node %d does not serve: %v\n%s", i, ctx.Err(), n.heard())
+			t.Fatalf("node %d does not serve: %v\n%s", i, ctx.Err(), n.output())
 		}
 	}
 	return nodes
 }
 
-// hear gets what the node writes to stdout.
-func (n *node) hear(p []byte) (int, error) {
+// readOutput receives what the node writes to stdout.
+func (n *node) readOutput(p []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.out.Write(p)
+	n.buf.Write(p)
 	if n.addr == "" {
-		if _, after, ok := strings.Cut(n.out.String(), announcement); ok {
+		if _, after, ok := strings.Cut(n.buf.String(), announcement); ok {
 			if addr, _, whole := strings.Cut(after, "\n"); whole {
 				n.addr = strings.TrimSpace(addr)
 				close(n.ready)
@@ -183,25 +183,25 @@ func (n *node) hear(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (n *node) heard() string {
+func (n *node) output() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.out.String()
+	return n.buf.String()
 }
 
-// kill ends the node as a crash does: SIGKILL.
+// kill simulates a crash of the node with SIGKILL.
 func (n *node) kill() {
 	n.killed.Store(true)
 	_ = n.cmd.Process.Kill()
 }
 
-// refresh presents a refresh token over the network. An error says that there was no answer.
+// refresh presents a refresh token over the network. An error means that there was no answer.
 func (n *node) refresh(ctx context.Context, token string) (a answer, err error) {
 	a.Status, a.RetryAfter, err = n.post(ctx, tokenPath, formType, form(token), &a)
 	return a, err
 }
 
-// burst has the node submit a refresh token many times at once and returns how often it got which answer.
+// burst lets the node present a refresh token several times at once, and returns how many times it got each answer.
 func (n *node) burst(ctx context.Context, b burst) (answers map[string]int, err error) {
 	body, err := json.Marshal(b)
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/bearergate/bearergate/authserver/storetest"
 )
 
-// sharded is a store over several, for more sessions or refreshes than one server can take: each grant is in one of them, which its id
-// alone decides. What one grant is about stays one call to one store; what is not named by an id goes to all.
+// sharded distributes grants over several stores, for more grants or refreshes than one server can hold. The ID alone
+// decides which store has a grant. A call that names an ID goes to one store, any other call to all of them.
 type sharded []authserver.Store
 
-// of is the store of a grant, for ever: the sum must not change from one release of Go or of the application to the next.
+// of returns the store of a grant. The hash must never change, not even with a release of Go or of the application.
 func (s sharded) of(id string) authserver.Store {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(id))
-	return s[sum.Sum32()%uint32(len(s))] // in earnest: a table from 256 or more buckets to servers, so that a bucket can move
+	return s[sum.Sum32()%uint32(len(s))] // in production, use a table from at least 256 buckets to servers, so that a bucket can move
 }
 
 func (s sharded) Create(ctx context.Context, g authserver.Grant) error {
@@ -58,7 +58,7 @@ func (s sharded) Revoked(ctx context.Context, since time.Time, after string, now
 		func(a, b authserver.Revocation) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID)) })
 }
 
-// Revoke may have ended some when it fails; the same call again does the rest.
+// Revoke may have revoked some grants when it fails; the same call again revokes the rest.
 func (s sharded) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
 	if sel.ID != "" {
 		return s.of(sel.ID).Revoke(ctx, sel, reason, now)
@@ -81,7 +81,7 @@ func (s sharded) Sweep(ctx context.Context, now time.Time, limit int) (total int
 	return total, nil
 }
 
-// each asks all stores at once.
+// each calls all stores at once.
 func each[T any](s sharded, f func(authserver.Store) (T, error)) ([]T, error) {
 	answers, problems := make([]T, len(s)), make([]error, len(s))
 	var wg sync.WaitGroup
@@ -92,7 +92,7 @@ func each[T any](s sharded, f func(authserver.Store) (T, error)) ([]T, error) {
 	return answers, errors.Join(problems...)
 }
 
-// merged is one list out of those of all stores, each in order and of up to limit.
+// merged merges the ordered lists of all stores.
 func merged[T any](s sharded, limit int, f func(authserver.Store) ([]T, error), order func(a, b T) int) ([]T, error) {
 	lists, err := each(s, f)
 	if err != nil {
@@ -106,8 +106,8 @@ func merged[T any](s sharded, limit int, f func(authserver.Store) ([]T, error), 
 	return all, nil
 }
 
-// A store over four others keeps the contract as one alone does.
-func TestSharded(t *testing.T) {
+// A store over four others fulfils the contract.
+func TestShardedStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) authserver.Store {
 		s := make(sharded, 4)
 		for i := range s {

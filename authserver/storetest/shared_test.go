@@ -14,16 +14,16 @@ import (
 	"github.com/bearergate/bearergate/authserver/storetest"
 )
 
-// shared is a store that another process has, in the smallest form: every method is a call over the network.
-type shared struct {
+// remoteStore is a store in another process, in its smallest form: every method is a call over the network.
+type remoteStore struct {
 	addr string
 
 	mu sync.Mutex
 	c  *rpc.Client
 }
 
-// connected returns the connection, a new one if the last one broke.
-func (s *shared) connected() (*rpc.Client, error) {
+// connected returns the connection, a new one if the last one failed.
+func (s *remoteStore) connected() (*rpc.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.c == nil {
@@ -36,8 +36,8 @@ func (s *shared) connected() (*rpc.Client, error) {
 	return s.c, nil
 }
 
-// call asks once and no second time: whether a step was taken whose answer was lost is for the client's retry to find out.
-func (s *shared) call(ctx context.Context, method string, in, out any) error {
+// call never retries: only the client's retry can find out whether a step took effect whose answer was lost.
+func (s *remoteStore) call(ctx context.Context, method string, in, out any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -46,10 +46,10 @@ func (s *shared) call(ctx context.Context, method string, in, out any) error {
 		return err
 	}
 	err = c.Call("Keeper."+method, in, out)
-	switch said := rpc.ServerError(""); {
+	switch remote := rpc.ServerError(""); {
 	case err == nil:
 		return nil
-	case !errors.As(err, &said): // it broke
+	case !errors.As(err, &remote): // the connection failed
 		_ = s.Close()
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *shared) call(ctx context.Context, method string, in, out any) error {
 	return err
 }
 
-func (s *shared) Close() error {
+func (s *remoteStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.c == nil {
@@ -71,7 +71,7 @@ func (s *shared) Close() error {
 	return s.c.Close()
 }
 
-// Args are those of all methods.
+// Args are the arguments of all methods.
 type Args struct {
 	Grant      authserver.Grant
 	Step       authserver.Step
@@ -81,44 +81,44 @@ type Args struct {
 	Limit      int
 }
 
-func (s *shared) Create(ctx context.Context, g authserver.Grant) error {
+func (s *remoteStore) Create(ctx context.Context, g authserver.Grant) error {
 	return s.call(ctx, "Create", Args{Grant: g}, new(int))
 }
 
-func (s *shared) Grant(ctx context.Context, id string) (g authserver.Grant, err error) {
+func (s *remoteStore) Grant(ctx context.Context, id string) (g authserver.Grant, err error) {
 	err = s.call(ctx, "Grant", Args{Text: id}, &g)
 	return g, err
 }
 
-func (s *shared) Advance(ctx context.Context, step authserver.Step) error {
+func (s *remoteStore) Advance(ctx context.Context, step authserver.Step) error {
 	return s.call(ctx, "Advance", Args{Step: step}, new(int))
 }
 
-func (s *shared) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) (list []authserver.Grant, err error) {
+func (s *remoteStore) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) (list []authserver.Grant, err error) {
 	err = s.call(ctx, "Grants", Args{Sel: sel, Now: now, Limit: limit}, &list)
 	return list, err
 }
 
-func (s *shared) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
+func (s *remoteStore) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
 	err = s.call(ctx, "Revoke", Args{Sel: sel, Text: reason, Now: now}, &n)
 	return n, err
 }
 
-func (s *shared) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) (list []authserver.Revocation, err error) {
+func (s *remoteStore) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) (list []authserver.Revocation, err error) {
 	err = s.call(ctx, "Revoked", Args{Other: since, Text: after, Now: now, Limit: limit}, &list)
 	return list, err
 }
 
-func (s *shared) Once(ctx context.Context, key string, now, until time.Time) error {
+func (s *remoteStore) Once(ctx context.Context, key string, now, until time.Time) error {
 	return s.call(ctx, "Once", Args{Text: key, Now: now, Other: until}, new(int))
 }
 
-func (s *shared) Sweep(ctx context.Context, now time.Time, limit int) (n int, err error) {
+func (s *remoteStore) Sweep(ctx context.Context, now time.Time, limit int) (n int, err error) {
 	err = s.call(ctx, "Sweep", Args{Now: now, Limit: limit}, &n)
 	return n, err
 }
 
-// Keeper has the store; its methods are what net/rpc asks for.
+// Keeper serves a store; its methods have the form that net/rpc needs.
 type Keeper struct{ store authserver.Store }
 
 func (k Keeper) Create(in Args, _ *int) error { return k.store.Create(context.Background(), in.Grant) }
@@ -154,8 +154,8 @@ func (k Keeper) Sweep(in Args, out *int) (err error) {
 	return err
 }
 
-// keep serves a store to all who connect, and returns where.
-func keep(t *testing.T, s authserver.Store) (addr string) {
+// serveStore serves a store to every connection, and returns its address.
+func serveStore(t *testing.T, s authserver.Store) (addr string) {
 	t.Helper()
 	server := rpc.NewServer()
 	if err := server.Register(Keeper{s}); err != nil {
@@ -178,9 +178,9 @@ func keep(t *testing.T, s authserver.Store) (addr string) {
 	return l.Addr().String()
 }
 
-func share(t *testing.T, addr string) authserver.Store {
+func openRemote(t *testing.T, addr string) authserver.Store {
 	t.Helper()
-	s := &shared{addr: addr}
+	s := &remoteStore{addr: addr}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -189,18 +189,17 @@ func share(t *testing.T, addr string) authserver.Store {
 	return s
 }
 
-func newMemory(t *testing.T) string { return keep(t, authserver.NewMemoryStore()) }
+func newMemory(t *testing.T) string { return serveStore(t, authserver.NewMemoryStore()) }
 
-// The memory store keeps the contract when it is shared: in all its parts.
-
-func TestShared(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) authserver.Store { return share(t, newMemory(t)) })
+// The memory store fulfils the contract when processes share it.
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) authserver.Store { return openRemote(t, newMemory(t)) })
 }
 
-func TestNodes(t *testing.T) { storetest.RunNodes(t, newMemory, share) }
+func TestNodes(t *testing.T) { storetest.RunNodes(t, newMemory, openRemote) }
 
 func TestOutage(t *testing.T) {
 	addr := newMemory(t)
-	line := storetest.NewLine(t, addr)
-	storetest.RunOutage(t, line, share(t, line.Addr()), share(t, addr))
+	proxy := storetest.NewProxy(t, addr)
+	storetest.RunOutage(t, proxy, openRemote(t, proxy.Addr()), openRemote(t, addr))
 }

@@ -12,53 +12,53 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// epoch is the time that the tests begin at.
+// epoch is the time at which the tests begin.
 var epoch = time.Date(2026, 11, 22, 12, 0, 0, int(123*time.Millisecond), time.UTC)
 
-// Run checks a store against the contract. open returns an empty store; it is called once for each test, and closes with
-// t.Cleanup what it opens.
+// Run checks a store against the contract of [authserver.Store]. It calls open once for each test. open returns an
+// empty store, which it closes with t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) authserver.Store) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, authserver.Store)
 	}{
 		{"Create keeps every field", createKeepsEveryField},
-		{"Create refuses a taken id", createRefusesTakenID},
-		{"Grant of an unknown id", grantUnknown},
-		{"rows are not shared with the caller", rowsAreNotShared},
+		{"Create rejects an ID that is taken", createRejectsTakenID},
+		{"an unknown ID is not found", unknownGrant},
+		{"a grant shares no memory with the caller", grantSharesNoMemory},
 		{"Advance", advance},
-		{"Advance keeps the newest supersession times", advanceHistory},
+		{"Advance keeps the newest history", advanceHistory},
 		{"Grants", grants},
 		{"Revoke", revoke},
-		{"an empty selector is refused", emptySelector},
+		{"an empty selector is rejected", emptySelector},
 		{"Revoked begins after a position", revokedPositions},
-		{"Revoked lists what APIs need to know", revokedRows},
-		{"a row that is revoked again keeps its place", revokedAgain},
-		{"however a row is revoked, it is listed", revokedBySelector},
-		{"page by page each revocation comes once", revokedWalk},
-		{"who polls gets to know of every revocation", revokedWhileReading},
-		{"a reason has a limit", reasons},
-		{"strings may be odd", oddStrings},
+		{"Revoked lists what APIs need", revokedList},
+		{"a second Revoke changes nothing", revokedTwice},
+		{"Revoked lists grants revoked by any selector", revokedBySelector},
+		{"pages list each revocation once", revokedPages},
+		{"a poller sees every revocation", revokedWhilePolling},
+		{"the length of a reason is limited", reasonLimit},
+		{"strings may have any character", anyStrings},
 		{"strings may be long", longStrings},
 		{"Once", once},
-		{"keys to remember may be anything", oddKeys},
+		{"keys of Once may be any bytes", anyOnceKeys},
 		{"Sweep", sweep},
-		{"Sweep leaves what was given a longer life", sweepOfRefreshed},
-		{"rows are swept or refreshed, never both", sweepAgainstAdvance},
+		{"Sweep skips extended grants", sweepSkipsExtended},
+		{"a grant is swept or refreshed, never both", sweepDuringAdvance},
 		{"a cancelled context changes nothing", cancelled},
-		{"of concurrent rotations one succeeds", concurrentRotations},
-		{"concurrent replays are all counted", concurrentReplays},
-		{"after Revoke nothing advances", revokeAgainstAdvance},
-		{"of concurrent uses of a key one succeeds", concurrentOnce},
-		{"many submissions of one refresh token are one rotation", submissions},
-		{"a step whose answer is lost is healed by the retry", lostAnswers},
+		{"one of several concurrent rotations succeeds", concurrentRotations},
+		{"every concurrent replay is counted", concurrentReplays},
+		{"nothing advances after Revoke", revokeDuringAdvance},
+		{"one of several concurrent uses of a key succeeds", concurrentOnce},
+		{"concurrent refreshes with one token are one rotation", concurrentRefreshes},
+		{"a retry heals a step whose answer was lost", retryAfterLostAnswer},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
 }
 
-// row returns a grant that lives for an hour, a minute idle.
-func row(id string) authserver.Grant {
+// newGrant returns a grant that expires in an hour, and in a minute when idle.
+func newGrant(id string) authserver.Grant {
 	return authserver.Grant{
 		ID: fmt.Sprintf("%022s", id), Salt: []byte("0123456789abcdef"), ClientID: "client", Subject: "user",
 		Scopes: []string{"openid", "api1"}, Refresh: true, SessionID: "session", AuthTime: epoch.Add(-time.Second), CreatedAt: epoch,
@@ -66,7 +66,7 @@ func row(id string) authserver.Grant {
 	}
 }
 
-func create(t *testing.T, s authserver.Store, g authserver.Grant) authserver.Grant {
+func mustCreate(t *testing.T, s authserver.Store, g authserver.Grant) authserver.Grant {
 	t.Helper()
 	if err := s.Create(t.Context(), g); err != nil {
 		t.Fatalf("Create: %v", err)
@@ -74,7 +74,7 @@ func create(t *testing.T, s authserver.Store, g authserver.Grant) authserver.Gra
 	return g
 }
 
-func read(t *testing.T, s authserver.Store, id string) authserver.Grant {
+func mustGet(t *testing.T, s authserver.Store, id string) authserver.Grant {
 	t.Helper()
 	g, err := s.Grant(t.Context(), id)
 	if err != nil {
@@ -83,8 +83,8 @@ func read(t *testing.T, s authserver.Store, id string) authserver.Grant {
 	return g
 }
 
-// same compares rows; times by instant and location UTC, empty lists like nil ones.
-func same(t *testing.T, got, want authserver.Grant) {
+// wantGrant compares grants. Times must be equal instants in UTC, and empty lists equal nil ones.
+func wantGrant(t *testing.T, got, want authserver.Grant) {
 	t.Helper()
 	for _, g := range []*authserver.Grant{&got, &want} {
 		g.Salt, g.Scopes, g.Resources, g.AMR = slices.Clip(g.Salt), slices.Clip(g.Scopes), slices.Clip(g.Resources), slices.Clip(g.AMR)
@@ -98,11 +98,11 @@ func same(t *testing.T, got, want authserver.Grant) {
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("the row differs\n got %+v\nwant %+v", got, want)
+		t.Fatalf("the grant differs\n got %+v\nwant %+v", got, want)
 	}
 }
 
-func expect(t *testing.T, what string, got, want error) {
+func wantError(t *testing.T, what string, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Fatalf("%s: got error %v, want %v", what, got, want)
@@ -110,7 +110,7 @@ func expect(t *testing.T, what string, got, want error) {
 }
 
 func createKeepsEveryField(t *testing.T, s authserver.Store) {
-	g := row("a")
+	g := newGrant("a")
 	g.ClientID, g.Subject = "mvc client", "user ü \"quoted\""
 	g.Resources, g.RedirectURI, g.Challenge, g.Nonce = []string{"https://a.example"}, "http://127.0.0.1/cb?x=1", "challenge", "nonce ✓"
 	g.ACR, g.AMR = "gold", []string{"pwd", "otp"}
@@ -118,36 +118,36 @@ func createKeepsEveryField(t *testing.T, s authserver.Store) {
 	g.History = []time.Time{epoch.Add(time.Millisecond), epoch.Add(time.Second)}
 	g.AccessExpiresAt = epoch.Add(5 * time.Minute)
 	g.RevokedAt, g.RevokeReason = epoch.Add(time.Minute), "reuse"
-	same(t, read(t, s, create(t, s, g).ID), g)
-	bare := authserver.Grant{ID: row("b").ID, Salt: []byte{0, 255, 1}, ClientID: "c", Subject: "s", CreatedAt: epoch, ExpiresAt: epoch,
+	wantGrant(t, mustGet(t, s, mustCreate(t, s, g).ID), g)
+	bare := authserver.Grant{ID: newGrant("b").ID, Salt: []byte{0, 255, 1}, ClientID: "c", Subject: "s", CreatedAt: epoch, ExpiresAt: epoch,
 		IdleExpiresAt: epoch}
-	same(t, read(t, s, create(t, s, bare).ID), bare)
+	wantGrant(t, mustGet(t, s, mustCreate(t, s, bare).ID), bare)
 }
 
-func createRefusesTakenID(t *testing.T, s authserver.Store) {
-	first := create(t, s, row("a"))
-	second := row("a")
+func createRejectsTakenID(t *testing.T, s authserver.Store) {
+	first := mustCreate(t, s, newGrant("a"))
+	second := newGrant("a")
 	second.Subject = "other"
-	expect(t, "Create", s.Create(t.Context(), second), authserver.ErrConflict)
-	same(t, read(t, s, first.ID), first)
+	wantError(t, "Create", s.Create(t.Context(), second), authserver.ErrConflict)
+	wantGrant(t, mustGet(t, s, first.ID), first)
 }
 
-func grantUnknown(t *testing.T, s authserver.Store) {
-	_, err := s.Grant(t.Context(), row("a").ID)
-	expect(t, "Grant", err, authserver.ErrNotFound)
-	expect(t, "Advance", s.Advance(t.Context(), authserver.Step{ID: row("a").ID, Now: epoch}), authserver.ErrNotFound)
+func unknownGrant(t *testing.T, s authserver.Store) {
+	_, err := s.Grant(t.Context(), newGrant("a").ID)
+	wantError(t, "Grant", err, authserver.ErrNotFound)
+	wantError(t, "Advance", s.Advance(t.Context(), authserver.Step{ID: newGrant("a").ID, Now: epoch}), authserver.ErrNotFound)
 }
 
-func rowsAreNotShared(t *testing.T, s authserver.Store) {
-	g := row("a")
+func grantSharesNoMemory(t *testing.T, s authserver.Store) {
+	g := newGrant("a")
 	g.History = []time.Time{epoch}
-	want := row("a")
+	want := newGrant("a")
 	want.History = []time.Time{epoch}
-	create(t, s, g)
-	for _, mine := range []authserver.Grant{g, read(t, s, g.ID)} {
+	mustCreate(t, s, g)
+	for _, mine := range []authserver.Grant{g, mustGet(t, s, g.ID)} {
 		mine.Scopes[0], mine.Salt[0], mine.History[0] = "changed", 'x', epoch.Add(time.Hour)
 	}
-	same(t, read(t, s, g.ID), want)
+	wantGrant(t, mustGet(t, s, g.ID), want)
 }
 
 func advance(t *testing.T, s authserver.Store) {
@@ -165,65 +165,65 @@ func advance(t *testing.T, s authserver.Store) {
 				g.Generation, g.History, g.Replays = 2, []time.Time{now}, 0
 				g.IdleExpiresAt, g.AccessExpiresAt = epoch.Add(2*time.Minute), epoch.Add(time.Minute)
 			}},
-		{"touches", nil, authserver.Step{From: 1, To: 1, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute)}, nil,
+		{"extends the idle end", nil, authserver.Step{From: 1, To: 1, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute)}, nil,
 			func(g *authserver.Grant) { g.IdleExpiresAt = epoch.Add(2 * time.Minute) }},
 		{"counts a replay", func(g *authserver.Grant) { g.Replays = 4 }, authserver.Step{From: 1, To: 1, Now: now, Replay: true}, nil,
 			func(g *authserver.Grant) { g.Replays = 5 }},
-		{"never takes back the end of an access token", func(g *authserver.Grant) { g.AccessExpiresAt = epoch.Add(time.Hour) },
+		{"never shortens the end of access tokens", func(g *authserver.Grant) { g.AccessExpiresAt = epoch.Add(time.Hour) },
 			authserver.Step{From: 1, To: 1, Now: now, AccessExpiresAt: epoch.Add(time.Minute)}, nil, func(*authserver.Grant) {}},
-		{"skips generations and forgets when the others were superseded", func(g *authserver.Grant) { g.History = []time.Time{epoch} },
+		{"skips generations and drops the history before", func(g *authserver.Grant) { g.History = []time.Time{epoch} },
 			authserver.Step{From: 1, To: 5, Now: now}, nil,
 			func(g *authserver.Grant) { g.Generation, g.History = 5, []time.Time{now} }},
 		{"spends a code", func(g *authserver.Grant) { g.Generation = 0 }, authserver.Step{From: 0, To: 1, Now: now}, nil,
 			func(g *authserver.Grant) { g.Generation, g.History = 1, []time.Time{now} }},
-		{"not from an older generation", func(g *authserver.Grant) { g.Generation = 2 }, authserver.Step{From: 1, To: 2, Now: now},
+		{"conflicts with a newer generation", func(g *authserver.Grant) { g.Generation = 2 }, authserver.Step{From: 1, To: 2, Now: now},
 			authserver.ErrConflict, nil},
-		{"not from a newer generation", nil, authserver.Step{From: 2, To: 3, Now: now}, authserver.ErrConflict, nil},
-		{"not once revoked", func(g *authserver.Grant) { g.RevokedAt, g.RevokeReason = epoch, "user" },
+		{"conflicts with an older generation", nil, authserver.Step{From: 2, To: 3, Now: now}, authserver.ErrConflict, nil},
+		{"conflicts with a revocation", func(g *authserver.Grant) { g.RevokedAt, g.RevokeReason = epoch, "user" },
 			authserver.Step{From: 1, To: 2, Now: now}, authserver.ErrConflict, nil},
-		{"until just before the idle end", nil, authserver.Step{From: 1, To: 1, Now: epoch.Add(time.Minute - time.Millisecond)}, nil,
+		{"succeeds just before the idle end", nil, authserver.Step{From: 1, To: 1, Now: epoch.Add(time.Minute - time.Millisecond)}, nil,
 			func(*authserver.Grant) {}},
-		{"not at the idle end", nil, authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Minute)}, authserver.ErrConflict, nil},
-		{"not at the absolute end", func(g *authserver.Grant) { g.IdleExpiresAt = epoch.Add(2 * time.Hour) },
+		{"conflicts at the idle end", nil, authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Minute)}, authserver.ErrConflict, nil},
+		{"conflicts at the absolute end", func(g *authserver.Grant) { g.IdleExpiresAt = epoch.Add(2 * time.Hour) },
 			authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Hour)}, authserver.ErrConflict, nil},
-		{"no replay once revoked", func(g *authserver.Grant) { g.RevokedAt = epoch }, authserver.Step{From: 1, To: 1, Now: now, Replay: true},
+		{"counts no replay after a revocation", func(g *authserver.Grant) { g.RevokedAt = epoch }, authserver.Step{From: 1, To: 1, Now: now, Replay: true},
 			authserver.ErrConflict, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := row(fmt.Sprint(i))
+			g := newGrant(fmt.Sprint(i))
 			if test.before != nil {
 				test.before(&g)
 			}
-			create(t, s, g)
+			mustCreate(t, s, g)
 			test.step.ID = g.ID
-			expect(t, "Advance", s.Advance(t.Context(), test.step), test.want)
+			wantError(t, "Advance", s.Advance(t.Context(), test.step), test.want)
 			if test.after != nil {
 				test.after(&g)
 			}
-			same(t, read(t, s, g.ID), g)
+			wantGrant(t, mustGet(t, s, g.ID), g)
 		})
 	}
 }
 
 func advanceHistory(t *testing.T, s authserver.Store) {
-	g := create(t, s, row("a"))
+	g := mustCreate(t, s, newGrant("a"))
 	for i := range 12 {
 		now := epoch.Add(time.Duration(i) * time.Second)
 		step := authserver.Step{ID: g.ID, From: uint32(i + 1), To: uint32(i + 2), Now: now}
-		expect(t, "Advance", s.Advance(t.Context(), step), nil)
+		wantError(t, "Advance", s.Advance(t.Context(), step), nil)
 		if g.History = append(g.History, now); len(g.History) > authserver.HistoryLength {
 			g.History = g.History[1:]
 		}
 		g.Generation++
-		same(t, read(t, s, g.ID), g)
+		wantGrant(t, mustGet(t, s, g.ID), g)
 	}
 }
 
 func cancelled(t *testing.T, s authserver.Store) {
-	g := create(t, s, row("a"))
+	g := mustCreate(t, s, newGrant("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if s.Create(ctx, row("b")) == nil || s.Advance(ctx, authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch}) == nil {
+	if s.Create(ctx, newGrant("b")) == nil || s.Advance(ctx, authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch}) == nil {
 		t.Fatal("Create or Advance with a cancelled context returned no error")
 	}
 	if _, err := s.Revoke(ctx, authserver.Selector{ID: g.ID}, "user", epoch); err == nil {
@@ -232,8 +232,8 @@ func cancelled(t *testing.T, s authserver.Store) {
 	if s.Once(ctx, "key", epoch, epoch.Add(time.Hour)) == nil {
 		t.Fatal("Once with a cancelled context returned no error")
 	}
-	same(t, read(t, s, g.ID), g)
-	_, err := s.Grant(t.Context(), row("b").ID)
-	expect(t, "Grant", err, authserver.ErrNotFound)
-	expect(t, "Once", s.Once(t.Context(), "key", epoch, epoch.Add(time.Hour)), nil)
+	wantGrant(t, mustGet(t, s, g.ID), g)
+	_, err := s.Grant(t.Context(), newGrant("b").ID)
+	wantError(t, "Grant", err, authserver.ErrNotFound)
+	wantError(t, "Once", s.Once(t.Context(), "key", epoch, epoch.Add(time.Hour)), nil)
 }

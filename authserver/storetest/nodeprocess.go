@@ -16,37 +16,37 @@ import (
 )
 
 const (
-	// nodeEnv is set where the test binary is a node.
+	// nodeEnv is set in the environment of a node.
 	nodeEnv = "BEARERGATE_STORETEST_NODE"
-	// announcement begins the line on stdout that says where a node listens.
+	// announcement begins the line on stdout that contains a node's address.
 	announcement = "storetest: this node serves at "
 	burstPath    = "/burst"
 )
 
-// burst is what a node is asked for besides tokens: to present a refresh token so many times at once.
+// burst asks a node to present a refresh token several times at once.
 type burst struct {
 	Token string
 	Times int
 }
 
-// serveNode is all that a node does: it reads its configuration from stdin, and serves until stdin ends, which is when the process that
-// started it is done or gone.
+// serveNode runs a node: it reads its configuration from stdin and serves until stdin ends, because its parent is done
+// or has died.
 func serveNode(t *testing.T, open func(t *testing.T, config string) authserver.Store) {
 	in := json.NewDecoder(os.Stdin)
 	var config string
 	if err := in.Decode(&config); err != nil {
 		t.Fatalf("storetest: the configuration of a node: %v", err)
 	}
-	h := &http.Server{} //nolint:gosec // its clients are its parent's
+	h := &http.Server{} //nolint:gosec // its only client is its parent
 	var serving atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		if !serving.Load() { // it may hang
+		if !serving.Load() { // open may hang
 			os.Exit(1)
 		}
 		_ = h.Close()
 	}()
-	srv, err := serverOver(open(t, config))
+	srv, err := newServer(open(t, config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,25 +65,25 @@ func serveNode(t *testing.T, open func(t *testing.T, config string) authserver.S
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(b.submit(srv))
+		_ = json.NewEncoder(w).Encode(b.refresh(srv))
 	})
 	h.Handler = mux
 	serving.Store(true)
 	fmt.Println(announcement + l.Addr().String())
-	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) { // also when it was closed before
+	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) { // also if it was closed before
 		t.Fatal(err)
 	}
 }
 
-// submit returns how often the server gave which answer: a status and a refresh token.
-func (b burst) submit(srv http.Handler) map[string]int {
+// refresh returns how many times the server gave each answer, a status and a refresh token.
+func (b burst) refresh(srv http.Handler) map[string]int {
 	all := make([]answer, b.Times)
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	for i := range all {
 		wg.Go(func() {
 			<-start
-			all[i] = submit(srv, b.Token)
+			all[i] = refresh(srv, b.Token)
 		})
 	}
 	close(start)
