@@ -48,7 +48,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// BenchmarkNew is what one more session costs.
+// BenchmarkNew measures what one more Transport costs.
 func BenchmarkNew(b *testing.B) {
 	cfg := authclient.NewConfig(oauthConfig(), apiURL)
 	token := &oauth2.Token{AccessToken: "at", RefreshToken: "rt"}
@@ -67,7 +67,7 @@ func BenchmarkParseChallenges(b *testing.B) {
 		{"64 KiB of quotes", strings.Repeat(`"`, 64<<10)},
 		{"64 KiB of parameters", "a " + strings.Repeat("b=c,", 16<<10)},
 		{"64 KiB of escapes", `a b="` + strings.Repeat(`\"`, 32<<10)},
-		{"64 KiB of garbage", strings.Repeat("@,", 32<<10)},
+		{"64 KiB of invalid characters", strings.Repeat("@,", 32<<10)},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			h := http.Header{"Www-Authenticate": {row.line}}

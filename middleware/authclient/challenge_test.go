@@ -29,7 +29,7 @@ var challengeRows = []struct {
 	{"one parameter", []string{`Bearer error="invalid_token"`}, []challenge{{"bearer", params{"error": "invalid_token"}}}},
 	{"as a token", []string{`Bearer error=invalid_token`}, []challenge{{"bearer", params{"error": "invalid_token"}}}},
 	{"names and scheme in any case", []string{`BEARER Error="invalid_token"`}, []challenge{{"bearer", params{"error": "invalid_token"}}}},
-	{"values keep theirs", []string{`Bearer error="Invalid_Token"`}, []challenge{{"bearer", params{"error": "Invalid_Token"}}}},
+	{"values keep their case", []string{`Bearer error="Invalid_Token"`}, []challenge{{"bearer", params{"error": "Invalid_Token"}}}},
 	{"as ASP.NET writes it", []string{`Bearer error="invalid_token", error_description="The token expired at '06/16/2021 05:16:01'"`},
 		[]challenge{{"bearer", params{"error": "invalid_token", "error_description": "The token expired at '06/16/2021 05:16:01'"}}}},
 	{"without spaces", []string{`Bearer realm="a",error="b"`}, []challenge{{"bearer", params{"realm": "a", "error": "b"}}}},
@@ -38,14 +38,14 @@ var challengeRows = []struct {
 		[]challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"error": "invalid_token"}}}},
 	{"several in one line", []string{`Basic realm="x", Bearer realm="y", error="invalid_token", DPoP algs="ES256"`},
 		[]challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"realm": "y", "error": "invalid_token"}}, {"dpop", params{"algs": "ES256"}}}},
-	{"bare schemes in one line", []string{"Negotiate, NTLM , Bearer"}, []challenge{{"negotiate", nil}, {"ntlm", nil}, {"bearer", nil}}},
+	{"schemes without parameters in one line", []string{"Negotiate, NTLM , Bearer"}, []challenge{{"negotiate", nil}, {"ntlm", nil}, {"bearer", nil}}},
 	{"the example of RFC 9110", []string{`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`},
 		[]challenge{{"basic", params{"realm": "simple"}}, {"newauth", params{"realm": "apps", "type": "1", "title": `Login to "apps"`}}}},
 	{"empty list elements", []string{`, ,Bearer ,, realm=a,,`}, []challenge{{"bearer", params{"realm": "a"}}}},
 	{"token68", []string{"Negotiate oYG2MIGzoAMKAQ==, Bearer"}, []challenge{{"negotiate", nil}, {"bearer", nil}}},
 	{"token68 without padding", []string{"Negotiate abc/def+1"}, []challenge{{"negotiate", nil}}},
 	{"token68 that looks like a parameter without value", []string{"Negotiate abc="}, []challenge{{"negotiate", nil}}},
-	{"a parameter after token68 is nobody's", []string{`Negotiate abc==, error="invalid_token"`}, []challenge{{"negotiate", nil}}},
+	{"a parameter after token68 belongs to no challenge", []string{`Negotiate abc==, error="invalid_token"`}, []challenge{{"negotiate", nil}}},
 
 	{"a comma in a quoted string", []string{`Bearer realm="a, Basic b", error="invalid_token"`},
 		[]challenge{{"bearer", params{"realm": "a, Basic b", "error": "invalid_token"}}}},
@@ -55,24 +55,24 @@ var challengeRows = []struct {
 	{"an empty quoted string", []string{`Bearer realm=""`}, []challenge{{"bearer", params{"realm": ""}}}},
 	{"an escaped error", []string{`Bearer error="invalid\_token"`}, []challenge{{"bearer", params{"error": "invalid_token"}}}},
 
-	{"the same parameter twice says nothing", []string{`Bearer error="invalid_token", error="insufficient_scope"`}, []challenge{{"bearer", params{"error": ""}}}},
-	{"in two challenges it may be", []string{`Bearer error="a", Bearer error="b"`}, []challenge{{"bearer", params{"error": "a"}}, {"bearer", params{"error": "b"}}}},
+	{"a duplicate parameter has no value", []string{`Bearer error="invalid_token", error="insufficient_scope"`}, []challenge{{"bearer", params{"error": ""}}}},
+	{"the same parameter in two challenges", []string{`Bearer error="a", Bearer error="b"`}, []challenge{{"bearer", params{"error": "a"}}, {"bearer", params{"error": "b"}}}},
 
-	{"no end of the string", []string{`Bearer error="invalid_token`}, []challenge{{"bearer", nil}}},
-	{"no end of the string after an escape", []string{`Bearer error="invalid_token\`}, []challenge{{"bearer", nil}}},
+	{"unterminated string", []string{`Bearer error="invalid_token`}, []challenge{{"bearer", nil}}},
+	{"unterminated string after an escape", []string{`Bearer error="invalid_token\`}, []challenge{{"bearer", nil}}},
 	{"no value", []string{`Bearer realm=, error="invalid_token"`}, []challenge{{"bearer", nil}}},
-	{"no name, so that the scheme reads as one", []string{`Bearer ="x", Basic realm="y"`}, []challenge{{"basic", params{"realm": "y"}}}},
+	{"no name: the scheme is parsed as one", []string{`Bearer ="x", Basic realm="y"`}, []challenge{{"basic", params{"realm": "y"}}}},
 	{"no comma", []string{`Bearer error="invalid_token" realm="x", Basic realm="y"`},
 		[]challenge{{"bearer", params{"error": "invalid_token"}}, {"basic", params{"realm": "y"}}}},
 	{"no comma before a challenge", []string{`Basic realm="x" Bearer error="invalid_token"`}, []challenge{{"basic", params{"realm": "x"}}}},
-	{"a quote too many, after the error", []string{`Bearer error="invalid_token", error_description="audience 'a"b' is invalid"`},
+	{"an extra quote after the error", []string{`Bearer error="invalid_token", error_description="audience 'a"b' is invalid"`},
 		[]challenge{{"bearer", params{"error": "invalid_token", "error_description": "audience 'a"}}}},
-	{"a parameter after garbage is nobody's", []string{`Bearer @@@, error="invalid_token"`}, []challenge{{"bearer", nil}}},
+	{"a parameter after garbage belongs to no challenge", []string{`Bearer @@@, error="invalid_token"`}, []challenge{{"bearer", nil}}},
 	{"garbage before a challenge", []string{`@@@, Bearer error="invalid_token"`}, []challenge{{"bearer", params{"error": "invalid_token"}}}},
 	{"a parameter before any challenge", []string{`error="invalid_token"`}, nil},
-	{"parameters don't go on in the next line", []string{`Bearer realm="x"`, `error="invalid_token"`}, []challenge{{"bearer", params{"realm": "x"}}}},
-	{"a quoted string for a scheme", []string{`"Bearer" error="invalid_token"`}, nil},
-	{"bytes that are no text", []string{"\x00\xff\x80, Bearer\x01"}, []challenge{{"bearer", nil}}},
+	{"parameters do not continue on the next line", []string{`Bearer realm="x"`, `error="invalid_token"`}, []challenge{{"bearer", params{"realm": "x"}}}},
+	{"a quoted string as scheme", []string{`"Bearer" error="invalid_token"`}, nil},
+	{"bytes that are not text", []string{"\x00\xff\x80, Bearer\x01"}, []challenge{{"bearer", nil}}},
 }
 
 func TestParseChallenges(t *testing.T) {
@@ -83,8 +83,8 @@ func TestParseChallenges(t *testing.T) {
 	}
 }
 
-// FuzzParseChallenges: it never panics, what it finds was there, and a well-formed challenge in front of anything is
-// found.
+// FuzzParseChallenges checks that no header makes the parser panic, that what it finds was there, and that it finds a
+// well-formed challenge before any text.
 func FuzzParseChallenges(f *testing.F) {
 	for _, row := range challengeRows {
 		f.Add(strings.Join(row.lines, ", "), "invalid_token")
@@ -107,13 +107,13 @@ func FuzzParseChallenges(f *testing.F) {
 			assert.Equal(t, "basic", first[1].Scheme)
 		}
 		split := authclient.ParseChallenges(http.Header{"Www-Authenticate": {line, "Bearer error=" + quoted}})
-		if assert.Len(t, split, len(all)+1, "a line says nothing about the next") {
+		if assert.Len(t, split, len(all)+1, "a line does not affect the next one") {
 			assert.Equal(t, append([]challenge{}, all...), split[:len(all)])
 		}
 	})
 }
 
-func TestWhichAnswersCauseARefresh(t *testing.T) {
+func TestResponsesThatCauseARefresh(t *testing.T) {
 	lenient := func(c *authclient.Config) { c.Lenient = true }
 	for _, row := range []struct {
 		name      string
@@ -129,7 +129,7 @@ func TestWhichAnswersCauseARefresh(t *testing.T) {
 		{"DPoP", 401, []string{`DPoP error="invalid_token", algs="ES256"`}, nil, "GET", true},
 		{"after another challenge, in one line", 401, []string{`Basic realm="x", Bearer error="invalid_token"`}, nil, "GET", true},
 		{"after another challenge, in two lines", 401, []string{`Basic realm="x"`, `Bearer error="invalid_token"`}, nil, "GET", true},
-		{"Bearer for two things", 401, []string{`Bearer realm="x"`, `Bearer error="invalid_token"`}, nil, "GET", true},
+		{"two Bearer challenges", 401, []string{`Bearer realm="x"`, `Bearer error="invalid_token"`}, nil, "GET", true},
 
 		{"200 with a challenge", 200, []string{invalidToken}, nil, "GET", false},
 		{"403 with a challenge", 403, []string{invalidToken}, nil, "GET", false},
@@ -140,18 +140,18 @@ func TestWhichAnswersCauseARefresh(t *testing.T) {
 		{"use_dpop_nonce", 401, []string{`DPoP error="use_dpop_nonce"`}, nil, "GET", false},
 		{"insufficient_user_authentication", 401, []string{`Bearer error="insufficient_user_authentication"`}, nil, "GET", false},
 		{"Basic", 401, []string{`Basic realm="x"`}, nil, "GET", false},
-		{"Basic that says invalid_token", 401, []string{`Basic error="invalid_token"`}, nil, "GET", false},
+		{"Basic with invalid_token", 401, []string{`Basic error="invalid_token"`}, nil, "GET", false},
 		{"invalid_token in a realm", 401, []string{`Bearer realm="error=\"invalid_token\""`}, nil, "GET", false},
 		{"invalid_token in a description", 401, []string{`Bearer error="x", error_description="invalid_token"`}, nil, "GET", false},
 		{"another case of invalid_token", 401, []string{`Bearer error="Invalid_Token"`}, nil, "GET", false},
 		{"two errors in one challenge", 401, []string{`Bearer error="invalid_token", error="invalid_request"`}, nil, "GET", false},
 		{"no challenge", 401, nil, nil, "GET", false},
 		{"Bearer without error", 401, []string{"Bearer"}, nil, "GET", false},
-		{"Bearer with a realm alone", 401, []string{`Bearer realm="x"`}, nil, "GET", false},
+		{"Bearer with only a realm", 401, []string{`Bearer realm="x"`}, nil, "GET", false},
 
 		{"lenient: no challenge", 401, nil, lenient, "GET", true},
 		{"lenient: Bearer without error", 401, []string{"Bearer"}, lenient, "GET", true},
-		{"lenient: Bearer with a realm alone", 401, []string{`Bearer realm="x"`}, lenient, "HEAD", true},
+		{"lenient: Bearer with only a realm", 401, []string{`Bearer realm="x"`}, lenient, "HEAD", true},
 		{"lenient: OPTIONS", 401, nil, lenient, "OPTIONS", true},
 		{"lenient: POST", 401, nil, lenient, "POST", false},
 		{"lenient: DELETE", 401, nil, lenient, "DELETE", false},
@@ -191,7 +191,7 @@ func TestWhichAnswersCauseARefresh(t *testing.T) {
 	}
 }
 
-func TestLenientPOSTWhenTheTokenExpiredOnTheWay(t *testing.T) {
+func TestLenientPOSTWithTokenThatExpiredMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(r *http.Request) *http.Response {

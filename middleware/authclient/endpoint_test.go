@@ -57,7 +57,7 @@ func TestRefreshRequest(t *testing.T) {
 	}
 }
 
-func TestRefreshGoesOverTokenTransport(t *testing.T) {
+func TestRefreshUsesTokenTransport(t *testing.T) {
 	w, issuer := newWorld(), newWorld()
 	rt := w.transport(t, func(c *authclient.Config) { c.TokenTransport = issuer })
 	_, err := rt.Refresh(t.Context())
@@ -75,13 +75,13 @@ var (
 var answerRows = []struct {
 	name   string
 	answer string
-	want   oauth2.Token // zero: refused
+	want   oauth2.Token // zero: rejected
 }{
-	{"all there is", `{"access_token":"at-2","token_type":"Bearer","expires_in":60,"refresh_token":"rt-2","scope":"openid"}`,
+	{"all members", `{"access_token":"at-2","token_type":"Bearer","expires_in":60,"refresh_token":"rt-2","scope":"openid"}`,
 		oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-2", Expiry: sent.Add(time.Minute), ExpiresIn: 60}},
-	{"as little as there may be", `{"access_token":"at-2","token_type":"Bearer"}`,
+	{"only the required members", `{"access_token":"at-2","token_type":"Bearer"}`,
 		oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
-	{"without token_type it stays", `{"access_token":"at-2"}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
+	{"no token_type: it stays", `{"access_token":"at-2"}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"token_type in another case", `{"access_token":"at-2","token_type":"bEARER"}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"DPoP", `{"access_token":"at-2","token_type":"dpop"}`, oauth2.Token{AccessToken: "at-2", TokenType: "DPoP", RefreshToken: "rt-1"}},
 	{"expires_in as a string", `{"access_token":"at-2","expires_in":"60"}`,
@@ -92,30 +92,30 @@ var answerRows = []struct {
 	{"expires_in below 0 is unknown", `{"access_token":"at-2","expires_in":-60}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"expires_in null is unknown", `{"access_token":"at-2","expires_in":null}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"expires_in in words is unknown", `{"access_token":"at-2","expires_in":"soon"}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
-	{"expires_in beyond reason", `{"access_token":"at-2","expires_in":1e300}`,
+	{"huge expires_in", `{"access_token":"at-2","expires_in":1e300}`,
 		oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1", Expiry: sent.Add(math.MaxInt32 * time.Second), ExpiresIn: math.MaxInt32}},
-	{"an empty refresh_token is none", `{"access_token":"at-2","refresh_token":""}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
-	{"members it does not know", `{"access_token":"at-2","example_parameter":{"x":[1]}}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
+	{"empty refresh_token: it stays", `{"access_token":"at-2","refresh_token":""}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
+	{"unknown members", `{"access_token":"at-2","example_parameter":{"x":[1]}}`, oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"a long token", `{"access_token":"` + strings.Repeat("a", 8<<10) + `"}`, oauth2.Token{AccessToken: strings.Repeat("a", 8<<10), TokenType: "Bearer", RefreshToken: "rt-1"}},
 	{"an id_token of the same login", `{"access_token":"at-2","id_token":"` + idToken(`{"iss":"i","sub":"alice","aud":["c"]}`) + `"}`,
 		oauth2.Token{AccessToken: "at-2", TokenType: "Bearer", RefreshToken: "rt-1"}},
 
 	{"no access_token", `{"token_type":"Bearer"}`, oauth2.Token{}},
 	{"access_token in another case", `{"Access_Token":"at-2"}`, oauth2.Token{}},
-	{"access_token that is no string", `{"access_token":1}`, oauth2.Token{}},
+	{"access_token that is not a string", `{"access_token":1}`, oauth2.Token{}},
 	{"access_token with a line break", `{"access_token":"a\r\nb"}`, oauth2.Token{}},
 	{"access_token with a space", `{"access_token":"a b"}`, oauth2.Token{}},
 	{"refresh_token with a line break", `{"access_token":"at-2","refresh_token":"a\nb"}`, oauth2.Token{}},
 	{"another token_type", `{"access_token":"at-2","token_type":"example"}`, oauth2.Token{}},
 	{"an id_token of another login", `{"access_token":"at-2","id_token":"` + idToken(`{"iss":"i","sub":"bob","aud":"c"}`) + `"}`, oauth2.Token{}},
-	{"no object", `[]`, oauth2.Token{}},
+	{"not an object", `[]`, oauth2.Token{}},
 	{"null", `null`, oauth2.Token{}},
 	{"nothing", ``, oauth2.Token{}},
-	{"half of it", `{"access_token":"at-2"`, oauth2.Token{}},
-	{"two of them", `{"access_token":"at-2"}{}`, oauth2.Token{}},
+	{"truncated", `{"access_token":"at-2"`, oauth2.Token{}},
+	{"two objects", `{"access_token":"at-2"}{}`, oauth2.Token{}},
 }
 
-func TestTokenAnswer(t *testing.T) {
+func TestTokenResponse(t *testing.T) {
 	for _, row := range answerRows {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := authclient.TokenFromAnswer([]byte(row.answer), before, sent)
@@ -130,7 +130,7 @@ func TestTokenAnswer(t *testing.T) {
 	}
 }
 
-func TestWhatTheAnswerDoesNotMentionStays(t *testing.T) {
+func TestMissingMembersKeepTheirValues(t *testing.T) {
 	got, err := authclient.TokenFromAnswer([]byte(`{"access_token":"at-2","example_parameter":"x"}`), before, sent)
 	require.NoError(t, err)
 	assert.Equal(t, "openid api1", got.Extra("scope"))
@@ -144,9 +144,9 @@ func TestWhatTheAnswerDoesNotMentionStays(t *testing.T) {
 	assert.Equal(t, renewed, got.Extra("id_token"))
 }
 
-// FuzzTokenAnswer: no answer makes it panic, or makes a token that a request can't carry, or an expiry before the
+// FuzzTokenResponse checks that no answer causes a panic, a token that a request cannot carry, or an expiry before the
 // request.
-func FuzzTokenAnswer(f *testing.F) {
+func FuzzTokenResponse(f *testing.F) {
 	for _, row := range answerRows {
 		f.Add([]byte(row.answer))
 	}
@@ -164,7 +164,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-func TestAnswerThatIsTooLarge(t *testing.T) {
+func TestTokenResponseTooLarge(t *testing.T) {
 	w := newWorld()
 	w.refresh = answers(answer(200, `{"access_token":"at-2","x":"`+strings.Repeat("x", 1<<20)+`"}`))
 	_, err := w.transport(t).Refresh(t.Context())
@@ -172,8 +172,8 @@ func TestAnswerThatIsTooLarge(t *testing.T) {
 	assert.ErrorContains(t, err, "larger than 1048576 bytes")
 }
 
-// An answer that breaks off is a lost one: the refresh token is spent, and the same request brings its successor.
-func TestAnswerThatBreaksOff(t *testing.T) {
+// A truncated answer counts as lost: the refresh token is spent, and the same request returns its successor.
+func TestTruncatedTokenResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(func(*http.Request) (*http.Response, error) {
@@ -192,7 +192,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestLifetimeCountsFromWhenTheRequestWasSent(t *testing.T) {
+func TestLifetimeCountsFromRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(
@@ -204,12 +204,12 @@ func TestLifetimeCountsFromWhenTheRequestWasSent(t *testing.T) {
 		rt := w.transport(t)
 		token, err := rt.Refresh(t.Context())
 		require.NoError(t, err)
-		assert.True(t, token.Expiry.Equal(w.refreshes[1].Add(time.Hour)), "of the try that was answered")
+		assert.True(t, token.Expiry.Equal(w.refreshes[1].Add(time.Hour)), "counts from the attempt that was answered")
 		assert.Equal(t, time.Hour-3*time.Second, time.Until(token.Expiry))
 	})
 }
 
-func TestSecondTryComesWithinTheGrace(t *testing.T) {
+func TestSecondAttemptIsWithinTheGrace(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		answer func(*http.Request) (*http.Response, error)
@@ -218,7 +218,7 @@ func TestSecondTryComesWithinTheGrace(t *testing.T) {
 		{"no connection", noAnswer, 250 * time.Millisecond},
 		{"no answer", func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, 5 * time.Second},
 		{"503", answer(503, ""), 250 * time.Millisecond},
-		{"429 with the longest Retry-After there is a second try for", answer(429, "", "Retry-After", "2"), 2 * time.Second},
+		{"429 with the longest Retry-After that allows a second attempt", answer(429, "", "Retry-After", "2"), 2 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// crowd sends n requests at once and returns their statuses and errors.
-func crowd(rt http.RoundTripper, n int) (statuses []int, errs []error) {
+// getConcurrently sends n requests at once and returns their statuses and errors.
+func getConcurrently(rt http.RoundTripper, n int) (statuses []int, errs []error) {
 	statuses, errs = make([]int, n), make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
@@ -31,7 +31,7 @@ func crowd(rt http.RoundTripper, n int) (statuses []int, errs []error) {
 
 func repeat[T any](v T, n int) []T { return slices.Repeat([]T{v}, n) }
 
-// answers makes a world's refresh hook of the answers to its first requests; nil is an answer by the world itself.
+// answers returns a refresh hook that answers the first requests so; nil leaves the answer to the world.
 func answers(all ...func(r *http.Request) (*http.Response, error)) func(int, *http.Request, url.Values) (*http.Response, error) {
 	return func(n int, r *http.Request, _ url.Values) (*http.Response, error) {
 		if n > len(all) || all[n-1] == nil {
@@ -49,13 +49,13 @@ func noAnswer(*http.Request) (*http.Response, error) {
 	return nil, errors.New("connection reset by peer")
 }
 
-// A refresh that fails, in each way there is, by 100 requests at once. The token lives an hour; the requests are made
-// "before" its expiry, within the margin, or "after" it.
+// 100 concurrent requests need a refresh, which fails in every possible way. The token lives for an hour. The requests
+// come "before" its expiry, within the margin, or "after" it.
 func TestRefreshFaults(t *testing.T) {
 	const n = 100
 	lost := func(w *world) func(*http.Request) (*http.Response, error) {
 		return func(r *http.Request) (*http.Response, error) {
-			w.rotate("rt-1") // it was done, but nobody hears of it
+			w.rotate("rt-1") // the server rotates, but the answer is lost
 			return noAnswer(r)
 		}
 	}
@@ -86,13 +86,13 @@ func TestRefreshFaults(t *testing.T) {
 	}{
 		{"no fault, before", false, nil, 200, "at-2", nil, 1, 0},
 		{"no fault, after", true, nil, 200, "at-2", nil, 1, 0},
-		{"answer lost, the retry gets the successor", true, func(w *world) []answerer { return []answerer{lost(w)} }, 200, "at-2", nil, 2, 0},
-		{"no answer twice, before: the old token is good", false, func(*world) []answerer { return []answerer{noAnswer, noAnswer} }, 200, "at-1", nil, 2, 0},
+		{"lost answer, the retry gets the successor", true, func(w *world) []answerer { return []answerer{lost(w)} }, 200, "at-2", nil, 2, 0},
+		{"no answer twice, before: the old token is used", false, func(*world) []answerer { return []answerer{noAnswer, noAnswer} }, 200, "at-1", nil, 2, 0},
 		{"no answer twice, after", true, func(*world) []answerer { return []answerer{noAnswer, noAnswer} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
-		{"slow, within the first try", true, func(w *world) []answerer { return []answerer{slow(4*time.Second, w)} }, 200, "at-2", nil, 1, 0},
-		{"slow, the second try falls within the grace", true, func(w *world) []answerer { return []answerer{slow(time.Minute, w)} }, 200, "at-2", nil, 2, 0},
+		{"slow, within the first attempt", true, func(w *world) []answerer { return []answerer{slow(4*time.Second, w)} }, 200, "at-2", nil, 1, 0},
+		{"slow, the second attempt is within the grace", true, func(w *world) []answerer { return []answerer{slow(time.Minute, w)} }, 200, "at-2", nil, 2, 0},
 		{"slow twice, within the timeout", true, func(w *world) []answerer { return []answerer{slow(time.Minute, w), slow(20*time.Second, w)} }, 200, "at-2", nil, 2, 0},
-		{"slow for ever", true, func(w *world) []answerer { return []answerer{slow(time.Hour, w), slow(time.Hour, w)} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
+		{"never an answer", true, func(w *world) []answerer { return []answerer{slow(time.Hour, w), slow(time.Hour, w)} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
 		{"503 once", true, func(*world) []answerer { return []answerer{busy} }, 200, "at-2", nil, 2, 0},
 		{"503 twice, before", false, func(*world) []answerer { return []answerer{busy, busy} }, 200, "at-1", nil, 2, 0},
 		{"503 twice, after", true, func(*world) []answerer { return []answerer{busy, busy} }, 0, "", authclient.ErrRefreshFailed, 2, 0},
@@ -101,14 +101,14 @@ func TestRefreshFaults(t *testing.T) {
 		{"429, Retry-After of a minute, after", true, func(*world) []answerer { return []answerer{answer(429, "", "Retry-After", "60")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"invalid_grant, before", false, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrLoginRequired, 1, 1},
 		{"invalid_grant, after", true, func(*world) []answerer { return []answerer{grantEnded} }, 0, "", authclient.ErrLoginRequired, 1, 1},
-		{"invalid_client is never tried again", true, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"invalid_client is not retried", true, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"invalid_client, before", false, func(*world) []answerer { return []answerer{answer(401, `{"error":"invalid_client"}`)} }, 200, "at-1", nil, 1, 0},
-		{"400 without a word", true, func(*world) []answerer { return []answerer{answer(400, "")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
-		{"503 that says invalid_grant is a 503", true, func(*world) []answerer { return []answerer{answer(503, `{"error":"invalid_grant"}`)} }, 200, "at-2", nil, 2, 0},
-		{"503 that says invalid_grant, twice", true, func(*world) []answerer {
+		{"400 without an error", true, func(*world) []answerer { return []answerer{answer(400, "")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
+		{"503 with invalid_grant is a 503", true, func(*world) []answerer { return []answerer{answer(503, `{"error":"invalid_grant"}`)} }, 200, "at-2", nil, 2, 0},
+		{"503 with invalid_grant, twice", true, func(*world) []answerer {
 			return slices.Repeat([]answerer{answer(503, `{"error":"invalid_grant"}`)}, 2)
 		}, 0, "", authclient.ErrRefreshFailed, 2, 0},
-		{"200 that says invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrLoginRequired, 1, 1},
+		{"200 with invalid_grant", true, func(*world) []answerer { return []answerer{answer(200, `{"error":"invalid_grant"}`)} }, 0, "", authclient.ErrLoginRequired, 1, 1},
 		{"a web page", true, func(*world) []answerer { return []answerer{answer(200, "<html>Log in to the hotel's network")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 		{"a redirect", true, func(*world) []answerer { return []answerer{answer(307, "", "Location", "https://evil.example/token")} }, 0, "", authclient.ErrRefreshFailed, 1, 0},
 	} {
@@ -131,7 +131,7 @@ func TestRefreshFaults(t *testing.T) {
 					time.Sleep(time.Hour - 5*time.Second)
 				}
 
-				statuses, errs := crowd(rt, n)
+				statuses, errs := getConcurrently(rt, n)
 				for i := range n {
 					if row.err != nil {
 						assert.ErrorIs(t, errs[i], row.err)
@@ -145,18 +145,18 @@ func TestRefreshFaults(t *testing.T) {
 				if row.err == nil {
 					assert.Equal(t, repeat(row.token, n), w.sent())
 				} else {
-					assert.Empty(t, w.sent(), "nothing is sent that must fail")
+					assert.Empty(t, w.sent(), "no request is sent that must fail")
 				}
 				for _, form := range w.forms {
-					assert.Equal(t, "rt-1", form.Get("refresh_token"), "all tries with the same refresh token")
+					assert.Equal(t, "rt-1", form.Get("refresh_token"), "all attempts use the same refresh token")
 				}
 			})
 		})
 	}
 }
 
-// The same by a 401: the API refuses the token long before it expires.
-func TestRefusalFaults(t *testing.T) {
+// The same after a 401: the API rejects the token long before it expires.
+func TestRefreshFaultsAfter401(t *testing.T) {
 	const n = 100
 	type answerer = func(*http.Request) (*http.Response, error)
 	for _, row := range []struct {
@@ -193,7 +193,7 @@ func TestRefusalFaults(t *testing.T) {
 					return nil
 				}
 
-				statuses, errs := crowd(rt, n)
+				statuses, errs := getConcurrently(rt, n)
 				assert.Equal(t, repeat(error(nil), n), errs)
 				assert.Equal(t, repeat(row.status, n), statuses)
 				assert.Equal(t, row.refreshes, w.refreshed())
@@ -203,7 +203,7 @@ func TestRefusalFaults(t *testing.T) {
 	}
 }
 
-func TestOriginal401IsUntouched(t *testing.T) {
+func TestOriginal401IsUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
@@ -213,17 +213,17 @@ func TestOriginal401IsUntouched(t *testing.T) {
 		require.NoError(t, err)
 		resp, err := rt.RoundTrip(req)
 		require.NoError(t, err)
-		body := make([]byte, 7)
+		body := make([]byte, 8)
 		_, err = resp.Body.Read(body)
 		require.NoError(t, err)
-		assert.Equal(t, "refused", string(body))
+		assert.Equal(t, "rejected", string(body))
 		assert.Equal(t, []string{invalidToken}, resp.Header["Www-Authenticate"])
 		assert.Same(t, req, resp.Request)
 		assert.Empty(t, req.Header, "the caller's request is not changed")
 	})
 }
 
-func TestEndedSessionFailsFastUntilSetToken(t *testing.T) {
+func TestRequestsFailFastUntilSetToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(answer(400, `{"error":"invalid_grant","error_description":"revoked"}`))
@@ -233,9 +233,9 @@ func TestEndedSessionFailsFastUntilSetToken(t *testing.T) {
 		for range 10 {
 			_, err := tryGet(t.Context(), rt)
 			require.ErrorIs(t, err, authclient.ErrLoginRequired)
-			var said *oauth2.RetrieveError
-			require.ErrorAs(t, err, &said)
-			assert.Equal(t, "invalid_grant", said.ErrorCode)
+			var answer *oauth2.RetrieveError
+			require.ErrorAs(t, err, &answer)
+			assert.Equal(t, "invalid_grant", answer.ErrorCode)
 			_, err = rt.Token()
 			require.ErrorIs(t, err, authclient.ErrLoginRequired)
 			_, err = rt.Refresh(t.Context())
@@ -249,16 +249,16 @@ func TestEndedSessionFailsFastUntilSetToken(t *testing.T) {
 		require.NoError(t, rt.SetToken(t.Context(), w.login()))
 		assert.Equal(t, 200, get(t, rt))
 		time.Sleep(2 * time.Hour)
-		assert.Equal(t, 200, get(t, rt), "and refreshes again")
+		assert.Equal(t, 200, get(t, rt), "refreshes work again")
 		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
 	})
 }
 
-// One who goes away takes nothing from the others: the refresh he began goes on.
+// A refresh continues when the caller that started it cancels, and serves the others.
 func TestCallerCancels(t *testing.T) {
 	for _, row := range []struct {
-		name    string
-		refused bool // by the API; else the token has expired
+		name     string
+		rejected bool // by the API; otherwise the token has expired
 	}{{"before the request was sent", false}, {"after a 401", true}} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestCallerCancels(t *testing.T) {
 					return nil, nil
 				}
 				rt := w.transport(t)
-				if row.refused {
+				if row.rejected {
 					w.revoke()
 				} else {
 					time.Sleep(time.Hour)
@@ -279,11 +279,11 @@ func TestCallerCancels(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				begin := time.Now()
-				_, err := tryGet(ctx, rt) // begins the refresh
+				_, err := tryGet(ctx, rt) // starts the refresh
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.Equal(t, time.Second, time.Since(begin), "it waits as long as its own context")
 
-				assert.Equal(t, 200, get(t, rt), "another gets what came of it")
+				assert.Equal(t, 200, get(t, rt), "another caller gets the result")
 				assert.Equal(t, 3*time.Second, time.Since(begin))
 				assert.Equal(t, 1, w.refreshed())
 			})
@@ -291,11 +291,11 @@ func TestCallerCancels(t *testing.T) {
 	}
 }
 
-func TestAPIThatRefusesForEver(t *testing.T) {
+func TestAPIThatRejectsEveryToken(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		body bool // one that can't be sent again
-	}{{"a request that can be sent again", false}, {"a request that can't", true}} {
+		body bool // one that cannot be sent twice
+	}{{"retryable request", false}, {"request that cannot be retried", true}} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
@@ -309,21 +309,22 @@ func TestAPIThatRefusesForEver(t *testing.T) {
 					assert.Equal(t, 401, status)
 					time.Sleep(time.Second)
 				}
-				assert.Equal(t, 1, w.refreshed(), "one for the first token, none for the second")
+				assert.Equal(t, 1, w.refreshed(), "one refresh for the first token, none for the second")
 
-				time.Sleep(time.Hour) // the second one expires
+				time.Sleep(time.Hour) // the second token expires
 				for range 100 {
 					_, err := do(t.Context(), rt, http.MethodPost, apiURL+"/orders", onceIf(row.body))
 					require.NoError(t, err)
 				}
-				assert.Equal(t, 3, w.refreshed(), "one because of the clock, one for the token that brought")
+				assert.Equal(t, 3, w.refreshed(), "one refresh at expiry, and one for its token")
 			})
 		})
 	}
 }
 
-// One path of the API refuses for ever, another is content: that is no reason either to refresh for each request.
-func TestPathThatRefusesForEver(t *testing.T) {
+// One path of the API rejects every token and another accepts them. That must not cause a refresh for each request
+// either.
+func TestPathThatRejectsEveryToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(r *http.Request) *http.Response {
@@ -343,8 +344,8 @@ func TestPathThatRefusesForEver(t *testing.T) {
 	})
 }
 
-// Callers who go away before their request is sent again don't make it one refresh for each of them.
-func TestAPIThatRefusesForEverAndCallersWhoGo(t *testing.T) {
+// Callers that cancel before their retry must not cause a refresh each.
+func TestAPIThatRejectsEveryTokenAndCallersCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
@@ -369,7 +370,7 @@ func TestAPIThatRefusesForEverAndCallersWhoGo(t *testing.T) {
 	})
 }
 
-func TestTokenRevokedAgainAndAgainIsReplacedEachTime(t *testing.T) {
+func TestRevokedTokenIsReplacedEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		rt := w.transport(t)
@@ -381,16 +382,16 @@ func TestTokenRevokedAgainAndAgainIsReplacedEachTime(t *testing.T) {
 	})
 }
 
-// A wrong clock costs a refresh, never a working session: lifetimes are counted on one clock.
+// A wrong clock may cost an extra refresh, but no request fails: lifetimes are counted on one clock.
 func TestWrongClock(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		wrong     func(elapsed time.Duration) time.Duration // by how much, so long after the sign-in
-		refreshes int                                       // in two hours with tokens of an hour
+		wrong     func(elapsed time.Duration) time.Duration // the error of the clock, by the time since the login
+		refreshes int                                       // in two hours, with tokens that live for an hour
 	}{
 		{"right", func(time.Duration) time.Duration { return 0 }, 2},
-		{"10 min fast, and the expiry of the first token is absolute", func(time.Duration) time.Duration { return 10 * time.Minute }, 3},
-		{"10 min slow, and the expiry of the first token is absolute", func(time.Duration) time.Duration { return -10 * time.Minute }, 2},
+		{"10 min fast, the expiry of the first token is absolute", func(time.Duration) time.Duration { return 10 * time.Minute }, 3},
+		{"10 min slow, the expiry of the first token is absolute", func(time.Duration) time.Duration { return -10 * time.Minute }, 2},
 		{"jumps 10 min ahead", func(e time.Duration) time.Duration {
 			if e > 30*time.Minute {
 				return 10 * time.Minute
@@ -426,14 +427,14 @@ func TestPauseBetweenFailedRefreshes(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answer  func(*http.Request) (*http.Response, error)
-		begun   []time.Duration // when refreshes begin, in the first five minutes, with a call each second
-		perTurn int             // requests in each
+		starts  []time.Duration // of refreshes in the first five minutes, with a call each second
+		perTurn int             // requests in each refresh
 	}{
 		{"no answer", noAnswer, seconds(0, 2, 5, 10, 19, 36, 69, 130, 191, 252), 2},
 		{"Retry-After longer than the pause", answer(503, "", "Retry-After", "100"), seconds(0, 100, 200), 1},
 		{"Retry-After as a date, by the server's clock", answer(429, "",
 			"Date", "Tue, 01 Jan 2030 00:00:00 GMT", "Retry-After", "Tue, 01 Jan 2030 00:02:00 GMT"), seconds(0, 120, 240), 1},
-		{"client refused", answer(401, `{"error":"invalid_client"}`), seconds(0, 60, 120, 180, 240), 1},
+		{"client rejected", answer(401, `{"error":"invalid_client"}`), seconds(0, 60, 120, 180, 240), 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -447,11 +448,11 @@ func TestPauseBetweenFailedRefreshes(t *testing.T) {
 					_, err := tryGet(t.Context(), rt)
 					require.ErrorIs(t, err, authclient.ErrRefreshFailed)
 				}
-				var begun []time.Duration
+				var starts []time.Duration
 				for i := 0; i < len(w.refreshes); i += row.perTurn {
-					begun = append(begun, w.refreshes[i].Sub(begin))
+					starts = append(starts, w.refreshes[i].Sub(begin))
 				}
-				assert.Equal(t, row.begun, begun)
+				assert.Equal(t, row.starts, starts)
 			})
 		})
 	}
@@ -473,7 +474,7 @@ func TestSetTokenEndsThePause(t *testing.T) {
 	})
 }
 
-func TestPauseIsShortAgainAfterASuccess(t *testing.T) {
+func TestSuccessResetsThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(noAnswer, noAnswer, noAnswer, noAnswer, nil, noAnswer, noAnswer)

@@ -17,7 +17,7 @@ func idToken(claims string) string {
 	return "eyJhbGciOiJFUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2lnbmF0dXJl"
 }
 
-func TestIDTokenOfARefreshIsOfTheSameLogin(t *testing.T) {
+func TestIDTokenOfRefreshIsOfSameLogin(t *testing.T) {
 	const login = `{"iss":"i","sub":"alice","aud":"c","azp":"c","auth_time":1,"iat":1}`
 	for _, row := range []struct {
 		name string
@@ -29,19 +29,19 @@ func TestIDTokenOfARefreshIsOfTheSameLogin(t *testing.T) {
 		{"later", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c","auth_time":1,"iat":2,"exp":3}`), ""},
 		{"aud as an array", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":["c"],"azp":"c","auth_time":1}`), ""},
 		{"aud in another order", idToken(`{"aud":["a","b"]}`), idToken(`{"aud":["b","a"]}`), ""},
-		{"auth_time left out", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c"}`), ""},
+		{"auth_time missing", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c"}`), ""},
 		{"another iss", idToken(login), idToken(`{"iss":"j","sub":"alice","aud":"c","azp":"c","auth_time":1}`), "another iss"},
 		{"another sub", idToken(login), idToken(`{"iss":"i","sub":"bob","aud":"c","azp":"c","auth_time":1}`), "another sub"},
-		{"sub left out", idToken(login), idToken(`{"iss":"i","aud":"c","azp":"c","auth_time":1}`), "another sub"},
+		{"sub missing", idToken(login), idToken(`{"iss":"i","aud":"c","azp":"c","auth_time":1}`), "another sub"},
 		{"another aud", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"d","azp":"c","auth_time":1}`), "another aud"},
-		{"one more aud", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":["c","d"],"azp":"c","auth_time":1}`), "another aud"},
+		{"additional aud", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":["c","d"],"azp":"c","auth_time":1}`), "another aud"},
 		{"another azp", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"d","auth_time":1}`), "another azp"},
-		{"azp from nowhere", idToken(`{"sub":"alice"}`), idToken(`{"sub":"alice","azp":"d"}`), "another azp"},
+		{"azp added", idToken(`{"sub":"alice"}`), idToken(`{"sub":"alice","azp":"d"}`), "another azp"},
 		{"another auth_time", idToken(login), idToken(`{"iss":"i","sub":"alice","aud":"c","azp":"c","auth_time":2}`), "another auth_time"},
-		{"no token", idToken(login), "x", "cannot be read"},
+		{"not a token", idToken(login), "x", "cannot be read"},
 		{"not base64url", idToken(login), "a.!.c", "cannot be read"},
 		{"not JSON", idToken(login), idToken("x"), "cannot be read"},
-		{"encrypted at sign-in already", "a.b.c.d.e", "f.g.h.i.j", ""},
+		{"encrypted at login already", "a.b.c.d.e", "f.g.h.i.j", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := authclient.SameLogin(row.old, row.new)
@@ -54,7 +54,7 @@ func TestIDTokenOfARefreshIsOfTheSameLogin(t *testing.T) {
 	}
 }
 
-func TestIDTokenOfAnotherLoginEndsTheSession(t *testing.T) {
+func TestIDTokenOfAnotherLoginEndsTheGrant(t *testing.T) {
 	w := newWorld()
 	body, err := json.Marshal(map[string]any{"access_token": "at-bob", "refresh_token": "rt-bob", "id_token": idToken(`{"sub":"bob"}`)})
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestIDTokenOfAnotherLoginEndsTheSession(t *testing.T) {
 	assert.Equal(t, 1, ended)
 }
 
-// FuzzSameLogin: a token differs from itself in nothing, and no bytes make it panic.
+// FuzzSameLogin checks that no bytes cause a panic, and that a token is of the same login as itself.
 func FuzzSameLogin(f *testing.F) {
 	f.Add(`{"iss":"i","sub":"alice","aud":"c"}`, `{"iss":"i","sub":"bob","aud":["c",1]}`)
 	f.Add(`{"aud":null,"auth_time":null}`, `[]`)

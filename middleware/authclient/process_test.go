@@ -23,7 +23,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// The test binary is its own second process: with this in the environment it does the named thing and ends.
+// The test binary is also its own second process: with this variable it does what the value names, and exits.
 const processEnv = "AUTHCLIENT_TEST_PROCESS"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	case "lock":
 		_, err = authclient.NewFileStore(args[1]).Lock(context.Background())
 		fmt.Println("locked")
-		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed or its parent is gone
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed or its parent exits
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -51,7 +51,7 @@ const (
 	rounds  = 25
 )
 
-// callInParallel calls the API at base, with the session in the file path. All calls must succeed.
+// callInParallel calls the API at base, with the token in the file path. All calls must succeed.
 func callInParallel(base, path string) error {
 	oauth := &oauth2.Config{ClientID: "cli", Endpoint: oauth2.Endpoint{TokenURL: base + "/token", AuthStyle: oauth2.AuthStyleInParams}}
 	cfg := authclient.NewConfig(oauth, base)
@@ -85,15 +85,15 @@ func callInParallel(base, path string) error {
 	return all
 }
 
-// roundsServer is an API and an authorization server. With the first request of each round the access token there is
-// is no longer good; the answers to a round are given when all callers have got through. There is no grace at all: a
-// refresh token that is presented twice ends the session.
+// roundsServer is an API and an authorization server. The first request of each round invalidates the access token
+// before. The API answers a round when all callers have arrived with the new one. There is no grace period: a refresh
+// token that is presented twice ends the grant.
 type roundsServer struct {
 	mu                  sync.Mutex
 	round, arrived      int
 	full                chan struct{} // closed when all have arrived
-	generation, oldest  int           // of the last access token, and of the oldest that is good
-	refreshes, refusals int           // of refresh tokens
+	generation, oldest  int           // of the last access token, and of the oldest valid one
+	refreshes, rejected int           // of refresh tokens
 }
 
 func (s *roundsServer) call(rw http.ResponseWriter, r *http.Request) {
@@ -124,7 +124,7 @@ func (s *roundsServer) token(rw http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.refreshes++
 	if r.PostFormValue("refresh_token") != fmt.Sprintf("rt-%d", s.generation) {
-		s.refusals++
+		s.rejected++
 		rw.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(rw, `{"error":"invalid_grant"}`)
 		return
@@ -156,14 +156,14 @@ func TestTwoProcessesOnOneFile(t *testing.T) {
 	}
 	wg.Wait()
 
-	assert.Zero(t, s.refusals, "no refresh token was presented twice")
-	assert.Equal(t, rounds, s.refreshes, "one in each round, by one of the two")
+	assert.Zero(t, s.rejected, "no refresh token was presented twice")
+	assert.Equal(t, rounds, s.refreshes, "one in each round, by one of the two processes")
 	stored, err := store.Load(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("at-%d", rounds+1), stored.AccessToken)
 }
 
-// process is this test binary, doing what args say.
+// process returns a command that runs this test binary with args.
 func process(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), processEnv+"="+strings.Join(args, " "))

@@ -40,22 +40,22 @@ func TestMargin(t *testing.T) {
 					mods = append(mods, row.mod)
 				}
 				rt := w.transport(t, mods...)
-				for i := range 3 { // the first token is from the sign-in, the others are from a refresh
+				for i := range 3 { // the first token is from the login, the others are from a refresh
 					time.Sleep(row.lifetime - row.margin*11/10 - time.Millisecond)
 					require.Equal(t, 200, get(t, rt))
-					require.Equal(t, i, w.refreshed(), "not before the margin and its jitter")
+					require.Equal(t, i, w.refreshed(), "no refresh before the margin and its jitter")
 					time.Sleep(row.margin/10 + time.Millisecond)
 					require.Equal(t, 200, get(t, rt))
-					require.Equal(t, i+1, w.refreshed(), "in the margin")
+					require.Equal(t, i+1, w.refreshed(), "refresh within the margin")
 					require.Equal(t, 200, get(t, rt))
-					require.Equal(t, i+1, w.refreshed(), "once")
+					require.Equal(t, i+1, w.refreshed(), "one refresh")
 				}
 			})
 		})
 	}
 }
 
-// A server that hangs keeps a request waiting for half of what is left of the token, not until that too is of no use.
+// A request waits for a hanging server for half of the time that is left of the token.
 func TestHangingRefreshWithinTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -65,7 +65,7 @@ func TestHangingRefreshWithinTheMargin(t *testing.T) {
 		begin := time.Now()
 		assert.Equal(t, 200, get(t, rt))
 		assert.Equal(t, 4*time.Second, time.Since(begin))
-		assert.Equal(t, 200, get(t, rt), "and the refresh goes on: its second try is answered")
+		assert.Equal(t, 200, get(t, rt), "the refresh continues, and its second attempt is answered")
 		assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
 		assert.Equal(t, 2, w.refreshed())
 	})
@@ -88,7 +88,7 @@ func TestJitterSpreadsTheRefreshes(t *testing.T) {
 	})
 }
 
-func TestTokenOfUnknownLifetimeIsUsedUntilRefused(t *testing.T) {
+func TestTokenOfUnknownLifetimeIsUsedUntilRejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		token := w.login()
@@ -116,9 +116,9 @@ func TestTokenWithoutRefreshToken(t *testing.T) {
 		rt, err := authclient.New(cfg, token)
 		require.NoError(t, err)
 		time.Sleep(time.Hour - time.Millisecond)
-		assert.Equal(t, 200, get(t, rt), "good to its last moment")
+		assert.Equal(t, 200, get(t, rt), "valid until it expires")
 		w.revoke()
-		assert.Equal(t, 401, get(t, rt), "a 401 is returned")
+		assert.Equal(t, 401, get(t, rt), "the 401 is returned")
 		status, err := do(t.Context(), rt, http.MethodPost, apiURL, onceIf(true))
 		require.NoError(t, err)
 		assert.Equal(t, 401, status)
@@ -133,8 +133,8 @@ func TestTokenWithoutRefreshToken(t *testing.T) {
 	})
 }
 
-// One whose token was refused while another has brought a new one takes that, without asking for a third.
-func TestCompareBeforeRefresh(t *testing.T) {
+// A request whose token was rejected uses a token that was refreshed meanwhile, without another refresh.
+func TestNewerTokenIsUsedWithoutRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		rt := w.transport(t)
@@ -159,7 +159,7 @@ func TestCompareBeforeRefresh(t *testing.T) {
 	})
 }
 
-func TestOneOriginsRefusalDoesNotBindTheOther(t *testing.T) {
+func TestRejectingOriginDoesNotAffectAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(r *http.Request) *http.Response {
@@ -177,13 +177,13 @@ func TestOneOriginsRefusalDoesNotBindTheOther(t *testing.T) {
 		}
 		require.Equal(t, 1, w.refreshed())
 		w.revoke()
-		assert.Equal(t, 200, get(t, rt), "the good origin has its tokens replaced")
+		assert.Equal(t, 200, get(t, rt), "the tokens of the working origin are replaced")
 		assert.Equal(t, 2, w.refreshed())
 	})
 }
 
-// Origins that refuse whatever they get don't play tokens into each other's hands.
-func TestTwoOriginsThatRefuseForEver(t *testing.T) {
+// Two origins that reject every token must not cause refreshes in turn.
+func TestTwoOriginsThatRejectEveryToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
@@ -194,12 +194,13 @@ func TestTwoOriginsThatRefuseForEver(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 401, status)
 		}
-		assert.Equal(t, 2, w.refreshed(), "one for each")
+		assert.Equal(t, 2, w.refreshed(), "one refresh for each")
 	})
 }
 
-// An origin that has accepted its new token is not held to have refused it when another origin brings the next.
-func TestOriginThatWasContentIsServedAgain(t *testing.T) {
+// An origin that accepted the token that was fetched for it may cause another refresh, also after one for another
+// origin.
+func TestOriginThatAcceptedMayCauseRefreshAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		broken := ""
@@ -220,8 +221,8 @@ func TestOriginThatWasContentIsServedAgain(t *testing.T) {
 	})
 }
 
-// A token that was there before the refusal of another is no proof that a new one would be refused.
-func TestReplacementThatWasRevokedToo(t *testing.T) {
+// If a cached token is rejected like the one before it, a new token may still be accepted.
+func TestReplacementWasRevokedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.api = func(r *http.Request) *http.Response {
@@ -237,7 +238,7 @@ func TestReplacementThatWasRevokedToo(t *testing.T) {
 		wg.Go(func() {
 			status, err := do(t.Context(), rt, http.MethodGet, apiURL+"/slow", nil)
 			assert.NoError(t, err)
-			assert.Equal(t, 401, status, "sent twice, not three times")
+			assert.Equal(t, 401, status, "one retry, not two")
 		})
 		time.Sleep(40 * time.Second)
 		assert.Equal(t, 200, get(t, rt))
@@ -247,8 +248,8 @@ func TestReplacementThatWasRevokedToo(t *testing.T) {
 	})
 }
 
-// An authorization server that hands out the same access token until it expires can't help after a 401.
-func TestSameTokenAgain(t *testing.T) {
+// If the authorization server returns the same access token until it expires, a refresh cannot help after a 401.
+func TestRefreshReturnsSameToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = func(int, *http.Request, url.Values) (*http.Response, error) {
@@ -269,11 +270,11 @@ func TestSameTokenAgain(t *testing.T) {
 			assert.Equal(t, 200, status)
 		}
 		assert.Equal(t, 1, w.refreshed())
-		assert.Equal(t, 10, w.called(), "the same token is not sent a second time")
+		assert.Equal(t, 10, w.called(), "the same token is not sent twice")
 	})
 }
 
-func TestSetTokenOvertakesARefresh(t *testing.T) {
+func TestSetTokenDuringRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(func(*http.Request) (*http.Response, error) { time.Sleep(3 * time.Second); return nil, nil })
@@ -281,14 +282,14 @@ func TestSetTokenOvertakesARefresh(t *testing.T) {
 		rt := w.transport(t, func(c *authclient.Config) {
 			c.Store = store
 			c.Save = func(context.Context, *oauth2.Token) error {
-				assert.Fail(t, "the session that is over is not saved")
+				assert.Fail(t, "the token of the old grant is not saved")
 				return nil
 			}
 		})
 		time.Sleep(time.Hour)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			token, err := rt.Token() // begins a refresh of the old session
+			token, err := rt.Token() // starts a refresh of the old grant
 			assert.NoError(t, err)
 			assert.Equal(t, "at-new", token.AccessToken)
 		})
@@ -302,14 +303,14 @@ func TestSetTokenOvertakesARefresh(t *testing.T) {
 	})
 }
 
-func TestSetTokenRefusesNone(t *testing.T) {
+func TestSetTokenRejectsInvalidToken(t *testing.T) {
 	rt := newWorld().transport(t)
 	assert.Error(t, rt.SetToken(t.Context(), nil))
 	assert.Error(t, rt.SetToken(t.Context(), &oauth2.Token{}))
 	assert.Equal(t, "at-1", rt.Current().AccessToken)
 }
 
-func TestOnLoginRequiredMaySignInAgain(t *testing.T) {
+func TestOnLoginRequiredMayCallSetToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(answer(400, `{"error":"invalid_grant"}`))
@@ -323,12 +324,12 @@ func TestOnLoginRequiredMaySignInAgain(t *testing.T) {
 		})
 		time.Sleep(time.Hour)
 		_, err := tryGet(t.Context(), rt)
-		assert.ErrorIs(t, err, authclient.ErrLoginRequired, "who waited is told")
-		assert.Equal(t, 200, get(t, rt), "the next is served")
+		assert.ErrorIs(t, err, authclient.ErrLoginRequired, "the waiting request fails")
+		assert.Equal(t, 200, get(t, rt), "the next request succeeds")
 	})
 }
 
-func TestTokensHandedOutAreCopies(t *testing.T) {
+func TestReturnedTokensAreCopies(t *testing.T) {
 	w := newWorld()
 	rt := w.transport(t)
 	token, err := rt.Token()
@@ -351,7 +352,7 @@ func TestTransportIsATokenSource(t *testing.T) {
 	})
 }
 
-// Calls from all sides, under the race detector.
+// Concurrent calls of all methods, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -399,7 +400,7 @@ func TestCloseIdleConnections(t *testing.T) {
 	rt := newWorld().transport(t, func(c *authclient.Config) { c.Base = base })
 	(&http.Client{Transport: rt}).CloseIdleConnections()
 	assert.Equal(t, 1, base.closed)
-	newWorld().transport(t).CloseIdleConnections() // a Base that can't
+	newWorld().transport(t).CloseIdleConnections() // a Base without the method
 }
 
 func TestErrorOfTheBaseIsReturned(t *testing.T) {
@@ -417,7 +418,7 @@ func TestErrorOfTheBaseIsReturned(t *testing.T) {
 	})
 	w.revoke()
 	_, err := tryGet(t.Context(), rt)
-	assert.ErrorIs(t, err, broken, "of the second sending")
+	assert.ErrorIs(t, err, broken, "error of the retry")
 	_, err = tryGet(t.Context(), rt)
-	assert.ErrorIs(t, err, broken, "of the first")
+	assert.ErrorIs(t, err, broken, "error of the first request")
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// once is a body that http.NewRequest finds no GetBody for, and that sees itself closed.
+// once is a body without GetBody. It counts its Close calls.
 type once struct {
 	io.Reader
 	closed int
@@ -32,12 +32,12 @@ func onceIf(yes bool) io.Reader {
 	return nil
 }
 
-func TestBodyIsSentAgain(t *testing.T) {
+func TestBodyIsRetried(t *testing.T) {
 	const order = `{"order":1}`
 	for _, row := range []struct {
 		name   string
 		body   func() io.Reader
-		length int64 // said by the caller, if not 0
+		length int64 // set by the caller, unless 0
 		mod    func(*authclient.Config)
 		method string
 		header string
@@ -48,18 +48,18 @@ func TestBodyIsSentAgain(t *testing.T) {
 		{"http.NoBody", func() io.Reader { return http.NoBody }, 0, nil, "POST", "", 200, []string{"", ""}},
 		{"with GetBody", func() io.Reader { return strings.NewReader(order) }, 0, nil, "POST", "", 200, []string{order, order}},
 		{"without GetBody", func() io.Reader { return &once{Reader: strings.NewReader(order)} }, 0, nil, "POST", "", 401, []string{order}},
-		{"without GetBody, of known length, but none is kept by default", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
+		{"without GetBody, of known length, not kept by default", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
 			int64(len(order)), nil, "POST", "", 401, []string{order}},
 		{"small enough to be kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
 			int64(len(order)), func(c *authclient.Config) { c.MaxRetryBody = 11 }, "POST", "", 200, []string{order, order}},
 		{"a byte too large to be kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
 			int64(len(order)), func(c *authclient.Config) { c.MaxRetryBody = 10 }, "POST", "", 401, []string{order}},
-		{"of unknown length is not kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
+		{"of unknown length: not kept", func() io.Reader { return &once{Reader: strings.NewReader(order)} },
 			-1, func(c *authclient.Config) { c.MaxRetryBody = 1 << 20 }, "POST", "", 401, []string{order}},
 
-		{"POST, when unsafe methods are not sent again", func() io.Reader { return strings.NewReader(order) }, 0,
+		{"POST without RetryNonIdempotent", func() io.Reader { return strings.NewReader(order) }, 0,
 			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "POST", "", 401, []string{order}},
-		{"PATCH likewise", func() io.Reader { return strings.NewReader(order) }, 0,
+		{"PATCH without RetryNonIdempotent", func() io.Reader { return strings.NewReader(order) }, 0,
 			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "PATCH", "", 401, []string{order}},
 		{"PUT is idempotent", func() io.Reader { return strings.NewReader(order) }, 0,
 			func(c *authclient.Config) { c.RetryNonIdempotent = false }, "PUT", "", 200, []string{order, order}},
@@ -99,7 +99,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 				}
 
 				if row.status == 401 {
-					assert.Zero(t, w.refreshed(), "nothing is done for a request that can't profit")
+					assert.Zero(t, w.refreshed(), "no refresh for a request that cannot be retried")
 					assert.Equal(t, 200, get(t, rt), "the next request refreshes first")
 					assert.Equal(t, []string{"at-1", "at-2"}, w.sent())
 				}
@@ -108,8 +108,8 @@ func TestBodyIsSentAgain(t *testing.T) {
 	}
 }
 
-// A token that was refused is not sent once more because a refresh takes its time.
-func TestRefusedTokenIsNotSentWithinTheMarginEither(t *testing.T) {
+// A rejected token is not sent again while a refresh is slow.
+func TestRejectedTokenIsNotSentDuringRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(func(*http.Request) (*http.Response, error) { time.Sleep(3 * time.Second); return nil, nil })
@@ -138,7 +138,7 @@ func TestBodyIsClosedWhenNothingIsSent(t *testing.T) {
 	})
 }
 
-func TestBodyThatIsNotAsLongAsItSays(t *testing.T) {
+func TestBodyWithWrongContentLength(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		body string
@@ -158,7 +158,7 @@ func TestBodyThatIsNotAsLongAsItSays(t *testing.T) {
 	}
 }
 
-func TestGetBodyThatFailsLeavesThe401(t *testing.T) {
+func TestGetBodyErrorReturnsThe401(t *testing.T) {
 	w := newWorld()
 	rt := w.transport(t)
 	w.revoke()
@@ -170,10 +170,10 @@ func TestGetBodyThatFailsLeavesThe401(t *testing.T) {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	assert.Equal(t, 401, resp.StatusCode)
-	assert.Equal(t, "refused", string(body))
+	assert.Equal(t, "rejected", string(body))
 }
 
-// drained counts what is read of a body, and that it is closed.
+// drained counts what is read of a body, and records Close.
 type drained struct {
 	io.Reader
 	read   int
@@ -183,7 +183,7 @@ type drained struct {
 func (d *drained) Read(p []byte) (int, error) { n, err := d.Reader.Read(p); d.read += n; return n, err }
 func (d *drained) Close() error               { d.closed = true; return nil }
 
-func TestRefusalIsDrainedOnlySoFar(t *testing.T) {
+func TestDrainOf401IsBounded(t *testing.T) {
 	w := newWorld()
 	rt := w.transport(t)
 	endless := &drained{Reader: rand0{}}

@@ -69,14 +69,14 @@ func TestTokenIsSavedBeforeItIsUsed(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Hour)
-		statuses, _ := crowd(rt, 10)
+		statuses, _ := getConcurrently(rt, 10)
 		assert.Equal(t, repeat(200, 10), statuses)
 		assert.Equal(t, repeat("at-2", 10), w.sent())
 		assert.Equal(t, []string{"store at-2", "hook at-2"}, order)
 	})
 }
 
-func TestTokenThatCanNotBeSavedIsUsedAndReported(t *testing.T) {
+func TestSaveErrorIsReportedAndTokenUsed(t *testing.T) {
 	full := errors.New("no space left on device")
 	for _, row := range []struct {
 		name string
@@ -88,13 +88,13 @@ func TestTokenThatCanNotBeSavedIsUsedAndReported(t *testing.T) {
 		{"the hook", func(c *authclient.Config, _ *hookedStore) {
 			c.Save = func(context.Context, *oauth2.Token) error { return full }
 		}},
-		{"it hangs", func(c *authclient.Config, _ *hookedStore) {
+		{"the hook hangs", func(c *authclient.Config, _ *hookedStore) {
 			c.Save = func(ctx context.Context, _ *oauth2.Token) error { <-ctx.Done(); return full }
 		}},
 		{"the lock", func(_ *authclient.Config, s *hookedStore) {
 			s.lock = func(context.Context) (func(), error) { return nil, full }
 		}},
-		{"reading", func(_ *authclient.Config, s *hookedStore) {
+		{"loading", func(_ *authclient.Config, s *hookedStore) {
 			s.load = func() (*oauth2.Token, error) { return nil, full }
 		}},
 	} {
@@ -114,13 +114,13 @@ func TestTokenThatCanNotBeSavedIsUsedAndReported(t *testing.T) {
 					require.Len(t, reported, i+1)
 					assert.ErrorIs(t, reported[i], full)
 				}
-				assert.Equal(t, []string{"at-2", "at-3", "at-4"}, w.sent(), "what the store has from before is not taken for newer")
+				assert.Equal(t, []string{"at-2", "at-3", "at-4"}, w.sent(), "an older stored token is not used")
 			})
 		})
 	}
 }
 
-func TestFaultsOfTheStoreWithoutHook(t *testing.T) {
+func TestStoreErrorsWithoutHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		rt := w.transport(t, func(c *authclient.Config) {
@@ -135,8 +135,8 @@ func TestFaultsOfTheStoreWithoutHook(t *testing.T) {
 	})
 }
 
-// Another process that holds the lock for ever: the refresh gives up, and the session lives.
-func TestLockThatIsNotHadInTime(t *testing.T) {
+// If another process never releases the lock, the refresh fails after its timeout, and a later one succeeds.
+func TestLockTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		store := authclient.NewMemoryStore()
@@ -144,7 +144,7 @@ func TestLockThatIsNotHadInTime(t *testing.T) {
 		require.NoError(t, err)
 		rt := w.transport(t, func(c *authclient.Config) {
 			c.Store = store
-			c.OnPersistError = func(err error) { assert.Fail(t, "nothing was to be saved", "%v", err) }
+			c.OnPersistError = func(err error) { assert.Fail(t, "there was nothing to save", "%v", err) }
 		})
 		time.Sleep(time.Hour)
 		begin := time.Now()
@@ -163,11 +163,11 @@ func TestLockThatIsNotHadInTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, rt.SetToken(ctx, &oauth2.Token{AccessToken: "at-new"}), context.DeadlineExceeded)
-		assert.Equal(t, "at-new", rt.Current().AccessToken, "in force all the same")
+		assert.Equal(t, "at-new", rt.Current().AccessToken, "used in spite of the error")
 	})
 }
 
-// Two Transports of one session, as in two processes: what one has refreshed the other takes from the store.
+// Two Transports of one grant, as in two processes: one uses what the other has refreshed.
 func TestSharedStore(t *testing.T) {
 	type transports = [2]*authclient.Transport
 	for _, row := range []struct {
@@ -194,15 +194,15 @@ func TestSharedStore(t *testing.T) {
 			assert.Equal(t, 200, get(t, rt[0]))
 			assert.Equal(t, 200, get(t, rt[1]))
 		}, []string{"at-1", "at-2", "at-1", "at-2"}, 1},
-		{"after a 401 of what the other has brought as well", func(t *testing.T, w *world, rt transports) {
+		{"after a 401 of the other's new token too", func(t *testing.T, w *world, rt transports) {
 			w.revoke()
 			time.Sleep(time.Second)
 			assert.Equal(t, 200, get(t, rt[0]))
 			w.revoke()
-			assert.Equal(t, 401, get(t, rt[1]), "sent twice, not three times")
+			assert.Equal(t, 401, get(t, rt[1]), "one retry, not two")
 			assert.Equal(t, 200, get(t, rt[1]))
 		}, []string{"at-1", "at-2", "at-1", "at-2", "at-2", "at-3"}, 2},
-		{"an API that refuses for ever: one refresh for each", func(t *testing.T, w *world, rt transports) {
+		{"an API that rejects every token: one refresh for each", func(t *testing.T, w *world, rt transports) {
 			w.api = func(*http.Request) *http.Response { return response(401, "", "WWW-Authenticate", invalidToken) }
 			for i := range 20 {
 				time.Sleep(time.Second)
@@ -216,22 +216,22 @@ func TestSharedStore(t *testing.T) {
 				assert.Equal(t, 200, get(t, rt[i%2]))
 			}
 		}, []string{"at-2", "at-3", "at-4", "at-5", "at-6", "at-7"}, 6},
-		{"a sign-in in the other", func(t *testing.T, w *world, rt transports) {
+		{"a login in the other", func(t *testing.T, w *world, rt transports) {
 			time.Sleep(time.Hour)
 			assert.Equal(t, 200, get(t, rt[0]))
 			w.expiry["at-new"] = time.Now().Add(30 * time.Minute)
 			assert.NoError(t, rt[1].SetToken(t.Context(), &oauth2.Token{AccessToken: "at-new", Expiry: w.expiry["at-new"]}))
 			delete(w.expiry, "at-2")
-			assert.Equal(t, 200, get(t, rt[0]), "which expires earlier than what it has saved itself")
+			assert.Equal(t, 200, get(t, rt[0]), "used although it expires earlier than the one it has saved")
 		}, []string{"at-2", "at-2", "at-new"}, 1},
-		{"a sign-in in one", func(t *testing.T, w *world, rt transports) {
+		{"a login in one", func(t *testing.T, w *world, rt transports) {
 			time.Sleep(time.Hour)
 			assert.Equal(t, 200, get(t, rt[0]))
 			assert.Equal(t, 200, get(t, rt[1]))
 			w.expiry["at-new"] = time.Now().Add(30 * time.Minute)
 			assert.NoError(t, rt[0].SetToken(t.Context(), &oauth2.Token{AccessToken: "at-new", Expiry: w.expiry["at-new"]}))
 			delete(w.expiry, "at-2")
-			assert.Equal(t, 200, get(t, rt[1]), "which expires earlier, but was written later")
+			assert.Equal(t, 200, get(t, rt[1]), "used although it expires earlier, because it was saved later")
 		}, []string{"at-2", "at-2", "at-2", "at-new"}, 1},
 	} {
 		for _, file := range []bool{false, true} {
@@ -262,8 +262,8 @@ func TestSharedStore(t *testing.T) {
 	}
 }
 
-// A sign-in in one process is one in all; until then each of them asks the authorization server once.
-func TestSignInElsewhereEndsErrLoginRequired(t *testing.T) {
+// A login in one process serves all. Until then each process asks the authorization server once.
+func TestLoginInAnotherProcess(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		given   bool // the token, to New
@@ -294,7 +294,7 @@ func TestSignInElsewhereEndsErrLoginRequired(t *testing.T) {
 					require.ErrorIs(t, err, authclient.ErrLoginRequired)
 				}
 				assert.Equal(t, 1, w.refreshed())
-				assert.LessOrEqual(t, loads, 3, "the store is not read for each call that fails")
+				assert.LessOrEqual(t, loads, 3, "the store is not read for each failed call")
 
 				w.expiry["at-new"] = time.Now().Add(time.Hour)
 				require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-new", RefreshToken: "rt-1", Expiry: w.expiry["at-new"]}))
@@ -310,8 +310,8 @@ func TestSignInElsewhereEndsErrLoginRequired(t *testing.T) {
 	}
 }
 
-// An API that refuses new tokens is heard no more; what another process has brought meanwhile is tried all the same.
-func TestTokenFromElsewhereForAnAPIThatRefusedOurs(t *testing.T) {
+// After an API has rejected a new token, no further refresh is made, but a token of another process is still used.
+func TestTokenOfAnotherProcessAfterRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		store := authclient.NewMemoryStore()
@@ -331,8 +331,8 @@ func TestTokenFromElsewhereForAnAPIThatRefusedOurs(t *testing.T) {
 	})
 }
 
-// A refresh token is spent however long the answer took, so there is always time to save its successor.
-func TestSavingHasATimeOfItsOwn(t *testing.T) {
+// A slow answer leaves time to save the new token, because the refresh token is spent.
+func TestSaveHasItsOwnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(
@@ -352,8 +352,8 @@ func TestSavingHasATimeOfItsOwn(t *testing.T) {
 	})
 }
 
-// The store that hangs and the hook that could still save the token share no time.
-func TestStoreThatHangsLeavesTheHookItsTime(t *testing.T) {
+// A store that hangs does not use up the timeout of the hook.
+func TestHangingStoreLeavesTheHookItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		var saved string
@@ -379,8 +379,8 @@ func (hangingSave) Save(ctx context.Context, _ *oauth2.Token) error {
 	return ctx.Err()
 }
 
-// A process that does not honour the lock has spent the refresh token: after invalid_grant the store is read once more.
-func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
+// A process without the lock may have spent the refresh token. So after invalid_grant the store is read once more.
+func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		stored    *oauth2.Token
@@ -388,8 +388,8 @@ func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
 		refreshes int
 		err       error
 	}{
-		{"a good token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2"}, "at-2", 1, nil},
-		{"one that has expired, and can be refreshed", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2", Expiry: time.Unix(1, 0)}, "at-3", 2, nil},
+		{"a valid token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2"}, "at-2", 1, nil},
+		{"an expired token that can be refreshed", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-2", Expiry: time.Unix(1, 0)}, "at-3", 2, nil},
 		{"the same refresh token", &oauth2.Token{AccessToken: "at-2", RefreshToken: "rt-1"}, "", 1, authclient.ErrLoginRequired},
 		{"nothing", nil, "", 1, authclient.ErrLoginRequired},
 	} {
@@ -419,7 +419,7 @@ func TestInvalidGrantAdoptsWhatAnotherHasStored(t *testing.T) {
 	}
 }
 
-func TestSessionFromTheStore(t *testing.T) {
+func TestTokenFromStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		cfg := w.config()
@@ -432,7 +432,7 @@ func TestSessionFromTheStore(t *testing.T) {
 		assert.Nil(t, rt.Current())
 		_, err = tryGet(t.Context(), rt)
 		require.ErrorIs(t, err, authclient.ErrLoginRequired)
-		assert.Zero(t, ended, "there was none that could end")
+		assert.Zero(t, ended, "there was no grant that could end")
 
 		require.NoError(t, store.Save(t.Context(), w.login())) // by another process
 		assert.Equal(t, 200, get(t, rt))
@@ -443,8 +443,8 @@ func TestSessionFromTheStore(t *testing.T) {
 	})
 }
 
-// A token from the store that can't be refreshed now is used while it lasts.
-func TestSessionFromTheStoreWithinTheMargin(t *testing.T) {
+// A token from the store that cannot be refreshed now is used until it expires.
+func TestTokenFromStoreWithinTheMargin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refresh = answers(noAnswer, noAnswer)
@@ -462,12 +462,12 @@ func TestSessionFromTheStoreWithinTheMargin(t *testing.T) {
 	})
 }
 
-// New(cfg, token) after a restart with the token of the first sign-in goes on with what was stored since; after a new
-// sign-in it does not go back to what was stored before.
+// After a restart with the token of the first login, New uses the token that was stored since. After a new login it
+// does not go back to the token that was stored before.
 func TestGivenTokenAndStoredToken(t *testing.T) {
 	for _, row := range []struct {
 		name   string
-		stored time.Duration // expiry after that of the token given
+		stored time.Duration // its expiry minus that of the given token
 		want   string
 	}{{"stored later", time.Hour, "at-stored"}, {"stored before", -time.Hour, "at-2"}} {
 		t.Run(row.name, func(t *testing.T) {
@@ -488,7 +488,7 @@ func TestGivenTokenAndStoredToken(t *testing.T) {
 	}
 }
 
-// Without expiries nobody can say which of two tokens is newer, but what is written after we have looked is.
+// Without expiries it is unknown which of two tokens is newer. A token that is saved after the first look is newer.
 func TestTokensOfUnknownLifetimeInTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -499,7 +499,7 @@ func TestTokensOfUnknownLifetimeInTheStore(t *testing.T) {
 		cfg.Store = store
 		rt, err := authclient.New(cfg, &oauth2.Token{AccessToken: "at-1", RefreshToken: "rt-1"})
 		require.NoError(t, err)
-		assert.Equal(t, 401, get(t, rt), "what was stored before is not taken")
+		assert.Equal(t, 401, get(t, rt), "the token stored before is not used")
 		assert.Equal(t, "rt-1", w.forms[0].Get("refresh_token"))
 		require.NoError(t, store.Save(t.Context(), &oauth2.Token{AccessToken: "at-new", RefreshToken: "rt-new"}))
 		w.expiry["at-new"] = time.Now().Add(time.Hour)
@@ -510,7 +510,7 @@ func TestTokensOfUnknownLifetimeInTheStore(t *testing.T) {
 	})
 }
 
-func TestFileStoreKeepsAToken(t *testing.T) {
+func TestFileStoreRoundTrip(t *testing.T) {
 	store := authclient.NewFileStore(filepath.Join(t.TempDir(), "token.json"))
 	token, err := store.Load(t.Context())
 	require.NoError(t, err)
@@ -532,7 +532,7 @@ func TestFileStoreKeepsAToken(t *testing.T) {
 	assert.Equal(t, oauth2.Token{AccessToken: "at"}, *token.WithExtra(nil))
 }
 
-func TestFileStoreWritesForTheOwnerOnly(t *testing.T) {
+func TestFileStoreIsPrivate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "token.json")
 	require.NoError(t, os.WriteFile(path, nil, 0o644)) // from before
@@ -558,7 +558,7 @@ func TestFileStoreWritesForTheOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestFileStoreFaults(t *testing.T) {
+func TestFileStoreErrors(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"garbage": `{"access_token":"at-secret`,
@@ -582,7 +582,7 @@ func TestFileStoreFaults(t *testing.T) {
 	assert.Error(t, directory.Save(t.Context(), &oauth2.Token{AccessToken: "at"}))
 }
 
-// FuzzTokenFile: no file makes it panic, and what was read is written and read back as it was.
+// FuzzTokenFile checks that no file causes a panic, and that a token survives writing and reading.
 func FuzzTokenFile(f *testing.F) {
 	f.Add([]byte(`{"access_token":"at","token_type":"Bearer","refresh_token":"rt","expires_at":"2030-01-02T03:04:05.0000006+01:00","expires_in":60,"id_token":"id","scope":"a b"}`))
 	f.Add([]byte(`{"expires_at":null}`))

@@ -31,24 +31,24 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// call is what the world saw of one request to an API.
+// call is one request to an API.
 type call struct{ method, url, authorization, body string }
 
-// world is an authorization server and all the APIs there are, in process. The n-th access token it hands out is
-// at-n, with the refresh token rt-n; the sign-in brings at-1 and rt-1. Refresh tokens rotate, with a grace of 10 s.
+// world is an authorization server and all APIs, in process. The n-th access token is at-n, with the refresh token
+// rt-n. The login returns at-1 and rt-1. Refresh tokens rotate, with a grace period of 10 s.
 type world struct {
-	// All may be nil. refresh is asked before the n-th refresh request is answered, and answers it instead unless it
-	// returns neither; api likewise for requests to APIs.
+	// refresh, if not nil, answers the n-th refresh request, unless it returns neither a response nor an error. api
+	// likewise answers requests to APIs, unless it returns nil.
 	refresh func(n int, r *http.Request, form url.Values) (*http.Response, error)
 	api     func(r *http.Request) *http.Response
 
 	lifetime  time.Duration // of an access token
-	acceptFor time.Duration // how long past that the API accepts one
+	acceptFor time.Duration // how long after its expiry the API accepts one
 
 	mu        sync.Mutex
 	begin     time.Time
 	expiry    map[string]time.Time // of access tokens
-	spent     map[string]time.Time // refresh tokens and when they were superseded
+	spent     map[string]time.Time // refresh tokens, by the time when they were superseded
 	latest    int
 	calls     []call
 	refreshes []time.Time
@@ -61,7 +61,7 @@ func newWorld() *world {
 	return w
 }
 
-// signIn returns the token of the sign-in.
+// login returns the token of the login.
 func (w *world) login() *oauth2.Token {
 	expiry := time.Now().Add(w.lifetime)
 	w.mu.Lock()
@@ -97,7 +97,7 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp := response(200, "hello "+body)
 	if !w.accepts(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
-		resp = response(401, "refused", "WWW-Authenticate", invalidToken)
+		resp = response(401, "rejected", "WWW-Authenticate", invalidToken)
 	}
 	resp.Request = r
 	return resp, nil
@@ -110,7 +110,7 @@ func (w *world) accepts(token string) bool {
 	return known && time.Now().Before(expiry.Add(w.acceptFor))
 }
 
-// revoke makes the API refuse every token handed out so far.
+// revoke makes the API reject every token issued so far.
 func (w *world) revoke() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -136,13 +136,13 @@ func (w *world) token(r *http.Request, body string) (*http.Response, error) {
 	return w.rotate(form.Get("refresh_token")), nil
 }
 
-// rotate is what the authorization server does with a refresh token.
+// rotate answers a refresh request with that refresh token.
 func (w *world) rotate(presented string) *http.Response {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	current := fmt.Sprintf("rt-%d", w.latest)
 	if at, superseded := w.spent[presented]; superseded && time.Since(at) > 10*time.Second || !superseded && presented != current {
-		return response(400, `{"error":"invalid_grant","error_description":"refresh token is no longer good"}`)
+		return response(400, `{"error":"invalid_grant","error_description":"refresh token is no longer valid"}`)
 	} else if !superseded {
 		w.spent[current] = time.Now()
 		w.latest++
@@ -158,21 +158,21 @@ func (w *world) rotate(presented string) *http.Response {
 	return response(200, string(answer), "Content-Type", "application/json")
 }
 
-// refreshed returns how many refresh requests there were.
+// refreshed returns the number of refresh requests.
 func (w *world) refreshed() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.refreshes)
 }
 
-// called returns how many requests to APIs there were.
+// called returns the number of requests to APIs.
 func (w *world) called() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.calls)
 }
 
-// sent returns the tokens that were sent to APIs, in order, "" for none.
+// sent returns the tokens that were sent to APIs, in order; "" means a request without one.
 func (w *world) sent() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +183,7 @@ func (w *world) sent() []string {
 	return all
 }
 
-// oauthConfig is the client that the tests are.
+// oauthConfig returns the client of the tests.
 func oauthConfig() *oauth2.Config {
 	return &oauth2.Config{
 		ClientID:     "mvc client",
@@ -199,7 +199,7 @@ func (w *world) config() *authclient.Config {
 	return cfg
 }
 
-// transport returns a Transport for the world's API, after a sign-in.
+// transport returns a Transport for the world's API, after a login.
 func (w *world) transport(t *testing.T, mods ...func(*authclient.Config)) *authclient.Transport {
 	t.Helper()
 	cfg := w.config()
@@ -219,7 +219,7 @@ func get(t *testing.T, rt http.RoundTripper) int {
 	return status
 }
 
-// tryGet calls the API and returns the status, 0 with an error.
+// tryGet calls the API and returns the status, or 0 and an error.
 func tryGet(ctx context.Context, rt http.RoundTripper) (int, error) {
 	return do(ctx, rt, http.MethodGet, apiURL+"/identity", nil)
 }
@@ -237,7 +237,7 @@ func do(ctx context.Context, rt http.RoundTripper, method, target string, body i
 	return resp.StatusCode, errors.Join(err, resp.Body.Close())
 }
 
-// response makes a response with headers given as name, value pairs.
+// response returns a response. The headers are pairs of name and value.
 func response(status int, body string, header ...string) *http.Response {
 	h := make(http.Header)
 	for i := 0; i < len(header); i += 2 {
