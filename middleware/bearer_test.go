@@ -207,7 +207,7 @@ func TestAnswersAreSeparate(t *testing.T) {
 func TestMetadata(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.Resource = "https://api.test/v1"
-	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).IssuerConfig()}
 	w.cfg.ResourceMetadata = map[string]any{"scopes_supported": []string{"read"}, "resource_name": "Orders & more"}
 	mux := http.NewServeMux()
 	mux.Handle(w.bearer(t).Metadata())

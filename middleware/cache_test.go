@@ -93,7 +93,7 @@ func TestCachedTokensEndWithTheirKey(t *testing.T) {
 			require.NoError(t, err)
 		}
 		w.iss.Rotate()
-		w.iss.Revoke()
+		w.iss.RemoveOldKeys()
 		_, err = v.Validate(t.Context(), w.iss.Token()) // brings the new key set
 		require.NoError(t, err)
 		_, err = v.Validate(t.Context(), raw)
@@ -104,7 +104,7 @@ func TestCachedTokensEndWithTheirKey(t *testing.T) {
 	})
 	t.Run("a source of the caller's own", func(t *testing.T) {
 		w := newWorld(t)
-		src := &counting{KeySource: w.iss.Terms().Keys}
+		src := &counting{KeySource: w.iss.IssuerConfig().Keys}
 		var refuse error
 		w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
 			if refuse != nil {
@@ -210,7 +210,7 @@ func TestOnlyTheSameTextIsACacheHit(t *testing.T) {
 func TestRejectionsAreNotCached(t *testing.T) {
 	w := newWorld(t)
 	down := true
-	keys := w.iss.Terms().Keys
+	keys := w.iss.IssuerConfig().Keys
 	w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
 		if down {
 			return nil, jwks.ErrKeyNotFound

@@ -17,7 +17,7 @@ func clocked(t *testing.T) (*middleware.Validator, *authtest.Issuer) {
 	iss := authtest.NewIssuer(t)
 	cfg := iss.Config()
 	cfg.Now, cfg.ClockSkew, cfg.HTTPClient = nil, 0, nil
-	cfg.Issuer.Keys = source(iss.Terms().Keys.Lookup)
+	cfg.Issuer.Keys = source(iss.IssuerConfig().Keys.Lookup)
 	v, err := middleware.NewValidator(cfg)
 	require.NoError(t, err)
 	return v, iss

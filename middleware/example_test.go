@@ -72,7 +72,7 @@ func ExampleNewIssuer() {
 	cfg := customers.Config("shop")
 	other := middleware.NewIssuer("https://staff.test", "shop-admin")
 	other.Profile = middleware.RFC9068
-	other.Keys = staff.Terms().Keys // nil in a real API: discovery
+	other.Keys = staff.IssuerConfig().Keys // nil in a real API: discovery
 	cfg.MoreIssuers = []middleware.Issuer{other}
 	auth, err := middleware.New(cfg)
 	if err != nil {

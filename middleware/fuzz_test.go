@@ -127,7 +127,7 @@ func FuzzValidate(f *testing.F) {
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = v.Close() })
 	require.NoError(f, v.Ready(context.Background()))
-	found, err := w.iss.Terms().Keys.Lookup(context.Background(), w.iss.KeyID(), "ES256")
+	found, err := w.iss.IssuerConfig().Keys.Lookup(context.Background(), w.iss.KeyID(), "ES256")
 	require.NoError(f, err)
 	key := found[0].Public()
 	now := w.iss.Now()

@@ -20,7 +20,7 @@ import (
 // two accepts the tokens of the other issuer too, for audience api2, on terms that may be changed.
 func two(change func(*middleware.Issuer)) setting {
 	return func(w *world) {
-		terms := w.other.Terms("api2")
+		terms := w.other.IssuerConfig("api2")
 		if change != nil {
 			change(&terms)
 		}
@@ -109,7 +109,7 @@ var keyPolicies = []policy{
 	{"a key that is removed", nil, func(w *world) *http.Request {
 		r := w.iss.Request("GET", "/")
 		w.iss.Rotate()
-		w.iss.Revoke()
+		w.iss.RemoveOldKeys()
 		return r
 	}, 401, "unknown_key", invalid(unknownKey)},
 	{"the issuer is down", func(w *world) { w.iss.Outage(true) }, mint(), 503, "keys_unavailable", nothing},

@@ -20,7 +20,7 @@ import (
 func rawVerify(tb testing.TB, w *world, alg, token string) func() bool {
 	tok, err := w.bearer(tb).Validator().Validate(context.Background(), token)
 	require.NoError(tb, err)
-	found, err := w.iss.Terms().Keys.Lookup(context.Background(), tok.KeyID(), alg)
+	found, err := w.iss.IssuerConfig().Keys.Lookup(context.Background(), tok.KeyID(), alg)
 	require.NoError(tb, err)
 	n := strings.LastIndexByte(token, '.')
 	input := []byte(token[:n])

@@ -46,7 +46,7 @@ func TestLog(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.t = t
-			w.cfg.Issuer.Keys = w.iss.Terms().Keys // whose own log is not ours
+			w.cfg.Issuer.Keys = w.iss.IssuerConfig().Keys // whose own log is not ours
 			w.route = nil
 			if row.given != nil {
 				row.given(w)

@@ -204,7 +204,7 @@ func TestAContextThatOutlivesItsAcceptance(t *testing.T) {
 				func(w *world, _ func()) { w.iss.Advance(3 * time.Minute) }, middleware.ReasonTooOld},
 			{"the issuer drops the key", func(*middleware.Config) {}, func(w *world, _ func()) {
 				w.iss.Rotate()
-				w.iss.Revoke()
+				w.iss.RemoveOldKeys()
 				_, err := w.bearer(t).Validator().Validate(t.Context(), w.iss.Token()) // brings the new key set
 				require.NoError(t, err)
 			}, middleware.ReasonUnknownKey},
@@ -213,7 +213,7 @@ func TestAContextThatOutlivesItsAcceptance(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d bytes of cache", row.name, bytes), func(t *testing.T) {
 				w := newWorld(t)
 				w.cfg.CacheBytes = bytes
-				w.cfg.Issuer.Keys = source(w.iss.Terms().Keys.Lookup)
+				w.cfg.Issuer.Keys = source(w.iss.IssuerConfig().Keys.Lookup)
 				row.given(w.cfg)
 				var verdict error
 				w.cfg.Check = func(context.Context, *middleware.Token) error { return verdict }

@@ -218,14 +218,14 @@ func TestOutageAndRecovery(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	w := newWorld(t)
-	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{w.iss2(t).IssuerConfig()}
 	auth := w.bearer(t)
 	assert.NoError(t, auth.Ready(t.Context()))
 
 	w = newWorld(t)
 	other := w.iss2(t)
 	other.Outage(true)
-	w.cfg.MoreIssuers = []middleware.Issuer{other.Terms()}
+	w.cfg.MoreIssuers = []middleware.Issuer{other.IssuerConfig()}
 	err := w.bearer(t).Ready(t.Context())
 	assert.ErrorIs(t, err, middleware.ErrKeysUnavailable)
 	assert.ErrorContains(t, err, "https://other.test")
@@ -257,7 +257,7 @@ func TestKeysTriedAreBounded(t *testing.T) {
 		crowd[i] = newKey(t)
 	}
 	w.cfg.Issuer.Keys = source(func(ctx context.Context, kid, alg string) ([]*jwks.Key, error) {
-		right, err := w.iss.Terms().Keys.Lookup(ctx, kid, alg)
+		right, err := w.iss.IssuerConfig().Keys.Lookup(ctx, kid, alg)
 		return append(crowd, right...), err
 	})
 	_, err := w.bearer(t).Validator().Validate(t.Context(), w.iss.Token(authtest.Header("kid", nil)))

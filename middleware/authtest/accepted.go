@@ -7,11 +7,11 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// Accepted mints a token and returns what a Validator with [Issuer.Config] says of it: for tests of functions that are given
-// a [*middleware.Token], such as Check, Allow and OnEvent. Whatever its audience is, it is the right one. The test ends at
-// once with a token that is refused.
+// Accepted mints a token and returns it as a Validator with [Issuer.Config] does, for tests of functions that take a
+// [*middleware.Token], such as Check, Allow and OnEvent. Any audience of the token is accepted. If the token is
+// rejected for another reason, the test fails at once.
 //
-// What a Config of your own makes of a token, its ScopeClaims for one, says middleware.NewValidator(cfg).
+// To see a token through a Config of your own, with its ScopeClaims for example, use middleware.NewValidator(cfg).
 func (iss *Issuer) Accepted(mods ...Mod) *middleware.Token {
 	if iss.tb != nil {
 		iss.tb.Helper()
@@ -26,7 +26,7 @@ func (iss *Issuer) Accepted(mods ...Mod) *middleware.Token {
 	cfg.Issuer.Algorithms = append(cfg.Issuer.Algorithms, d.alg)
 	keys, err := jwks.Parse(document)
 	iss.must(err)
-	cfg.Issuer.Keys = keys // at hand even in an outage
+	cfg.Issuer.Keys = keys // so that it works during an Outage
 	v, err := middleware.NewValidator(cfg)
 	iss.must(err)
 	tok, err := v.Validate(context.Background(), raw)
@@ -34,8 +34,8 @@ func (iss *Issuer) Accepted(mods ...Mod) *middleware.Token {
 	return tok
 }
 
-// Context returns a context with a token of [Issuer.Accepted]: for tests of handlers, and of what they call, without the
-// middleware in front.
+// Context returns a copy of ctx with a token of [Issuer.Accepted], for tests of handlers without the middleware in
+// front.
 func (iss *Issuer) Context(ctx context.Context, mods ...Mod) context.Context {
 	if iss.tb != nil {
 		iss.tb.Helper()
@@ -43,7 +43,7 @@ func (iss *Issuer) Context(ctx context.Context, mods ...Mod) context.Context {
 	return middleware.NewContext(ctx, iss.Accepted(mods...))
 }
 
-// audienceOf is aud as Audience sets it.
+// audienceOf returns aud as Audience sets it.
 func audienceOf(d *draft) []string {
 	switch aud := d.claims["aud"].(type) {
 	case string:

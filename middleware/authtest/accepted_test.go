@@ -21,22 +21,22 @@ func TestAccepted(t *testing.T) {
 
 	iss.Outage(true)
 	iss.Rotate()
-	assert.Equal(t, iss.KeyID(), iss.Accepted().KeyID(), "keys are at hand, and the new ones")
+	assert.Equal(t, iss.KeyID(), iss.Accepted().KeyID(), "the new keys, during an outage")
 
 	found, ok := middleware.FromContext(iss.Context(t.Context(), authtest.Subject("bob")))
 	assert.True(t, ok)
 	assert.Equal(t, "bob", found.Subject())
 }
 
-// What would be refused is not handed out: a test that believes to hold a good token must not go on.
-func TestAcceptedEndsTheTest(t *testing.T) {
+// Accepted never returns a rejected token: a test that relies on a valid one must not continue.
+func TestAcceptedFailsTheTest(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		mod  authtest.Mod
 	}{
 		{"expired", authtest.Expired},
-		{"for nobody", authtest.Without("aud")},
-		{"of another issuer", authtest.IssuedBy("https://mallory.test")},
+		{"no audience", authtest.Without("aud")},
+		{"another issuer", authtest.IssuedBy("https://mallory.test")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			iss := authtest.NewIssuer(nil)

@@ -7,24 +7,28 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// A BadToken is one classic attack on verifiers of JWTs, or one classic mistake.
+// BadToken is one classic attack on validators of JWTs, or one classic mistake.
 type BadToken struct {
 	Name   string // what is wrong, in words
 	Token  string
-	Err    error  // the class of the refusal: errors.Is(err, bad.Err)
-	Reason string // the reason of the refusal: middleware.Reason(err)
+	Err    error  // the class of the error: errors.Is(err, bad.Err)
+	Reason string // the reason of the error: middleware.Reason(err)
 }
 
-// BadTokens returns about ninety classic attacks and mistakes, each made against this issuer's own keys and, but for the
-// one thing that is wrong, as good as [Issuer.Token]: prove that your deployment refuses every one of them. Err and
-// Reason are those of [middleware.Validator.Validate] with [Issuer.Config]; over HTTP the answer to all of them is 401,
-// or 400 where the text can't be in an Authorization header at all. Their order is always the same. The keys that it needs
-// for other algorithms are published from then on, those that no issuer should have only by [Issuer.PublishWeakKeys].
+// BadTokens returns more than a hundred classic attacks and mistakes, so that you can prove that your deployment
+// rejects every one of them. Each is made with this issuer's own keys. Except for the one thing that is wrong, it is
+// as valid as [Issuer.Token].
+//
+// Err and Reason are those of [middleware.Validator.Validate] with [Issuer.Config]. Over HTTP the answer to all of
+// them is 401, or 400 if the text cannot be in an Authorization header at all. The order is always the same.
+//
+// The issuer publishes the keys that BadTokens needs for other algorithms from then on. It publishes those that no
+// issuer should have only after [Issuer.PublishWeakKeys].
 func (iss *Issuer) BadTokens() []BadToken {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	b := &badTokens{iss: iss, key: iss.key(iss.alg)}
-	b.good = iss.sign(iss.draft(), b.key)
+	b.valid = iss.sign(iss.draft(), b.key)
 	b.algorithms()
 	b.keys()
 	b.signatures()
@@ -35,46 +39,46 @@ func (iss *Issuer) BadTokens() []BadToken {
 	return b.list
 }
 
-// badTokens is BadTokens at work. The issuer's mutex is held.
+// badTokens builds the list of BadTokens. The issuer's mutex is held.
 type badTokens struct {
-	iss  *Issuer
-	key  *key   // that signs
-	good string // a token with nothing wrong
-	list []BadToken
+	iss   *Issuer
+	key   *key   // the signing key
+	valid string // a token with nothing wrong
+	list  []BadToken
 }
 
-func (b *badTokens) add(name, token, reason string) {
+func (b *badTokens) addToken(name, token, reason string) {
 	b.list = append(b.list, BadToken{Name: name, Token: token, Err: middleware.ErrInvalidToken, Reason: reason})
 }
 
-// mods adds a token that the issuer signs.
-func (b *badTokens) mods(name, reason string, mods ...Mod) {
+// addSigned adds a token that the issuer signs.
+func (b *badTokens) addSigned(name, reason string, mods ...Mod) {
 	d := b.iss.draft(append(mods, Mod{func(d *draft) { d.alg = b.key.alg }})...)
-	b.add(name, b.iss.sign(d, b.key), reason)
+	b.addToken(name, b.iss.sign(d, b.key), reason)
 }
 
-// forged adds a token that somebody else signs, with a key of his own, as if he were the issuer.
-func (b *badTokens) forged(name, reason string, k *key, mods ...Mod) {
-	b.add(name, b.iss.sign(b.iss.draft(mods...), k), reason)
+// addForged adds a token that is signed with k, as if k were the issuer's key.
+func (b *badTokens) addForged(name, reason string, k *key, mods ...Mod) {
+	b.addToken(name, b.iss.sign(b.iss.draft(mods...), k), reason)
 }
 
-// texts adds a token of two texts that the issuer signs; an empty one stands for that of a good token.
-func (b *badTokens) texts(name, header, payload, reason string) {
+// addText adds a token with the given header and payload that the issuer signs. Empty means that of a valid token.
+func (b *badTokens) addText(name, header, payload, reason string) {
 	if header == "" {
 		header = b.header("")
 	}
 	if payload == "" {
 		payload = b.payload("")
 	}
-	b.add(name, b.iss.seal(b64([]byte(header))+"."+b64([]byte(payload)), b.key), reason)
+	b.addToken(name, b.iss.seal(b64([]byte(header))+"."+b64([]byte(payload)), b.key), reason)
 }
 
-// header is the text of a good header with more members.
+// header returns a valid header with more members.
 func (b *badTokens) header(more string) string {
 	return `{"alg":"` + b.key.alg + `","typ":"at+jwt","kid":"` + b.key.id + `"` + more + `}`
 }
 
-// payload is the text of a good payload with more members, without some.
+// payload returns a valid payload with more members, and without some.
 func (b *badTokens) payload(more string, without ...string) string {
 	d := b.iss.draft()
 	for name := range d.claims {

@@ -13,8 +13,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// TestBadTokens: every one of them is refused, for its own reason, with signing keys of every family, by Validate and
-// over HTTP.
+// Validate and the middleware reject every bad token, for its own reason, with signing keys of every family.
 func TestBadTokens(t *testing.T) {
 	for _, alg := range []string{"ES256", "RS256", "EdDSA", "ES384"} {
 		t.Run(alg, func(t *testing.T) {
@@ -30,7 +29,7 @@ func TestBadTokens(t *testing.T) {
 			names := map[string]bool{}
 			for _, b := range bad {
 				t.Run(b.Name, func(t *testing.T) {
-					assert.False(t, names[b.Name], "a name of its own")
+					assert.False(t, names[b.Name], "unique name")
 					names[b.Name] = true
 					tok, err := auth.Validator().Validate(t.Context(), b.Token)
 					assert.Nil(t, tok)
@@ -45,12 +44,12 @@ func TestBadTokens(t *testing.T) {
 				})
 			}
 			_, err = auth.Validator().Validate(t.Context(), iss.Token())
-			assert.NoError(t, err, "the good token passes all the same")
+			assert.NoError(t, err, "the valid token is still accepted")
 		})
 	}
 }
 
-// TestBadTokensOrder: two calls list the same attacks in the same order, and publish no key twice and no weak one.
+// Two calls return the same attacks in the same order. They publish no key twice and no weak key.
 func TestBadTokensOrder(t *testing.T) {
 	iss := authtest.NewIssuer(t)
 	first := iss.BadTokens()
@@ -67,7 +66,7 @@ func TestBadTokensOrder(t *testing.T) {
 	assert.Equal(t, append(before, "weak", "p384"), keyIDs(t, iss))
 }
 
-// keyIDs are the kids of the published keys.
+// keyIDs returns the kids of the published keys.
 func keyIDs(t *testing.T, iss *authtest.Issuer) (ids []string) {
 	resp, err := iss.Client().Get(iss.Name() + "/jwks.json")
 	require.NoError(t, err)

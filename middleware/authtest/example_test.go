@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// orders is a handler that one wants to test, behind the middleware as in production.
+// orders returns the handler under test, behind the middleware as in production.
 func orders(cfg *middleware.Config) (http.Handler, *middleware.Bearer) {
 	auth, err := middleware.New(cfg)
 	if err != nil {
@@ -31,7 +31,7 @@ func ask(h http.Handler, r *http.Request) {
 	fmt.Println(rec.Code, rec.Body)
 }
 
-// One's own handler, tested with good tokens and bad ones. In a test it is authtest.NewIssuer(t).
+// Test your own handler with valid and invalid tokens. In a test, call authtest.NewIssuer(t).
 func ExampleNewIssuer() {
 	iss := authtest.NewIssuer(nil)
 	h, auth := orders(iss.Config("api1"))
@@ -48,7 +48,7 @@ func ExampleNewIssuer() {
 	// 401
 }
 
-// The clock is the test's.
+// The test controls the clock.
 func ExampleIssuer_Advance() {
 	iss := authtest.NewIssuer(nil, authtest.Scope("orders:read"))
 	h, auth := orders(iss.Config())
@@ -64,7 +64,7 @@ func ExampleIssuer_Advance() {
 	// 401 {"error":"invalid_token","error_description":"The access token expired"}
 }
 
-// A rotation is followed by the very request that brings the new key; what an outage costs is 503, never 401.
+// The first request with a new key follows the rotation. During an outage the answer is 503, never 401.
 func ExampleIssuer_Rotate() {
 	iss := authtest.NewIssuer(nil, authtest.Scope("orders:read"))
 	h, auth := orders(iss.Config())
@@ -85,7 +85,7 @@ func ExampleIssuer_Rotate() {
 	// 200 orders of alice
 }
 
-// The classic attacks, against one's own configuration.
+// Test your own configuration against the classic attacks.
 func ExampleIssuer_BadTokens() {
 	iss := authtest.NewIssuer(nil)
 	cfg := iss.Config("api1")
@@ -108,7 +108,7 @@ func ExampleIssuer_BadTokens() {
 	// true 0
 }
 
-// What is asked of a token is a function of a token: it is tested without HTTP.
+// A function of a token can be tested without HTTP.
 func ExampleIssuer_Accepted() {
 	owner := func(tok *middleware.Token) bool { return tok.Subject() == "alice" && tok.HasScope("orders:write") }
 
@@ -120,7 +120,7 @@ func ExampleIssuer_Accepted() {
 	// false
 }
 
-// A handler's own test, without the middleware in front.
+// A handler can be tested without the middleware in front.
 func ExampleIssuer_Context() {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tok, _ := middleware.FromContext(r.Context())

@@ -16,8 +16,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// An Issuer is an authorization server for tests: it mints tokens, good and bad, and publishes its keys, in process. It
-// is safe for concurrent use.
+// Issuer is an authorization server for tests. It mints tokens, valid and invalid, and publishes its keys in process.
+// It is safe for concurrent use.
 type Issuer struct {
 	tb   testing.TB
 	name string
@@ -30,17 +30,17 @@ type Issuer struct {
 	minted  int
 	signing map[string]*key // by algorithm
 	keys    []*key          // published
-	weak    []*key          // that BadTokens uses
-	expose  bool            // weak is published too
+	weak    []*key          // for BadTokens
+	expose  bool            // whether weak is published too
 	down    bool
 }
 
-// NewIssuer returns an Issuer that is called https://issuer.test, signs with ES256 and ends with the test. The mods
-// apply to every token that it mints, before the token's own; IssuedBy gives the issuer another name, as several issuers
-// in one test need. With a nil tb, in an Example, errors panic.
+// NewIssuer returns an Issuer with the name https://issuer.test that signs with ES256. The mods apply to every token
+// that it mints, before those of the token. Several issuers in one test need different names: use IssuedBy. With a
+// nil tb, for example in an Example, errors panic.
 //
-// A token of it, unless mods say otherwise, has the header typ at+jwt and a kid, the claims that RFC 9068 requires (iss,
-// sub "alice", client_id "client", aud "api1", iat, jti), nbf, and exp five minutes after the issuer's now.
+// Unless mods change it, a token has typ at+jwt and a kid. Its claims are those that RFC 9068 requires (iss, sub
+// "alice", client_id "client", aud "api1", iat, jti), nbf, and exp five minutes after [Issuer.Now].
 func NewIssuer(tb testing.TB, mods ...Mod) *Issuer {
 	iss := &Issuer{
 		tb:      tb,
@@ -51,15 +51,15 @@ func NewIssuer(tb testing.TB, mods ...Mod) *Issuer {
 	d := iss.draft()
 	iss.name, _ = d.claims["iss"].(string)
 	iss.alg = d.alg
-	iss.key(d.alg) // published from the beginning
+	iss.key(d.alg) // so that it is published from the start
 	return iss
 }
 
-// Name is the issuer identifier, the iss of its tokens.
+// Name returns the issuer identifier, the iss of its tokens.
 func (iss *Issuer) Name() string { return iss.name }
 
-// Config returns a Config for the tokens of this issuer, for audience api1 unless others are given, whose keys are found
-// by discovery in process and whose clock is the issuer's.
+// Config returns a Config for the tokens of this issuer. The audience is api1 if none is given. The keys are found by
+// discovery in process, and the clock is the issuer's.
 func (iss *Issuer) Config(audience ...string) *middleware.Config {
 	if len(audience) == 0 {
 		audience = []string{"api1"}
@@ -73,23 +73,23 @@ func (iss *Issuer) Config(audience ...string) *middleware.Config {
 	return cfg
 }
 
-// Terms returns the issuer as one of several, for [middleware.Config].MoreIssuers: for audience api1 unless others are given,
-// with keys by discovery in process.
-func (iss *Issuer) Terms(audience ...string) middleware.Issuer {
+// IssuerConfig returns the issuer as one of several, for [middleware.Config].MoreIssuers. The audience is api1 if
+// none is given. The keys are found by discovery in process.
+func (iss *Issuer) IssuerConfig(audience ...string) middleware.Issuer {
 	if len(audience) == 0 {
 		audience = []string{"api1"}
 	}
-	terms := middleware.NewIssuer(iss.name, audience...)
-	if !slices.Contains(terms.Algorithms, iss.alg) {
-		terms.Algorithms = append(terms.Algorithms, iss.alg)
+	cfg := middleware.NewIssuer(iss.name, audience...)
+	if !slices.Contains(cfg.Algorithms, iss.alg) {
+		cfg.Algorithms = append(cfg.Algorithms, iss.alg)
 	}
 	keys, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: iss.name, Client: iss.Client()})
 	iss.must(err)
 	if iss.tb != nil {
 		iss.tb.Cleanup(func() { _ = keys.Close() })
 	}
-	terms.Keys = keys
-	return terms
+	cfg.Keys = keys
+	return cfg
 }
 
 // Token mints a token.
@@ -100,45 +100,43 @@ func (iss *Issuer) Token(mods ...Mod) string {
 	return iss.sign(d, iss.key(d.alg))
 }
 
-// TokenOf signs two texts, whatever they are, as header and payload: for tokens that no map of claims can be, with
-// duplicate members or broken JSON. KeyID and the algorithm of NewIssuer belong into the header.
+// TokenOf signs any two texts as header and payload. It makes tokens that no map of claims can express, with duplicate
+// members or broken JSON. The header should name KeyID and the algorithm of NewIssuer.
 func (iss *Issuer) TokenOf(header, payload string) string {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	return iss.seal(b64([]byte(header))+"."+b64([]byte(payload)), iss.key(iss.alg))
 }
 
-// KeyID is the kid of the key that signs now.
+// KeyID returns the kid of the current signing key.
 func (iss *Issuer) KeyID() string {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	return iss.key(iss.alg).id
 }
 
-// Request returns a request for a handler's test, as httptest.NewRequest makes it, that carries a token as
-// "Authorization: Bearer".
+// Request returns a request from httptest.NewRequest that carries a token in "Authorization: Bearer".
 func (iss *Issuer) Request(method, target string, mods ...Mod) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	r.Header.Set("Authorization", "Bearer "+iss.Token(mods...))
 	return r
 }
 
-// Now is the issuer's clock. It stands still until Advance moves it.
+// Now returns the time of the issuer's clock. It stands still until Advance moves it.
 func (iss *Issuer) Now() time.Time {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	return iss.now
 }
 
-// Advance moves the clock.
+// Advance moves the clock by d.
 func (iss *Issuer) Advance(d time.Duration) {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	iss.now = iss.now.Add(d)
 }
 
-// Rotate makes new keys, with new kids, that sign from now on. The old ones stay published, as a good issuer keeps them,
-// unless Revoke removes them.
+// Rotate makes new signing keys with new kids. The old keys stay published until RemoveOldKeys.
 func (iss *Issuer) Rotate() {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
@@ -149,8 +147,8 @@ func (iss *Issuer) Rotate() {
 	}
 }
 
-// Revoke stops publishing every key but those that sign now.
-func (iss *Issuer) Revoke() {
+// RemoveOldKeys stops publishing all keys except the current signing keys.
+func (iss *Issuer) RemoveOldKeys() {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	kept := iss.keys[:0:0]
@@ -162,10 +160,10 @@ func (iss *Issuer) Revoke() {
 	iss.keys = kept
 }
 
-// PublishWeakKeys adds two keys to the key set that an issuer should not have there, the ones that two of [Issuer.BadTokens]
-// are signed with: an RSA key of 1024 bits, and a P-384 key whose kid a token with ES256 names. Without it these tokens
-// name keys that are not published, and are refused with the same reason. It is a call of its own because verifiers other
-// than package middleware may refuse the whole key set for the sake of the first.
+// PublishWeakKeys adds the keys of two [Issuer.BadTokens] to the key set: an RSA key of 1024 bits, and a P-384 key
+// whose kid is in a token with ES256. No issuer should publish them. Without this call the two tokens name
+// unpublished keys, and are rejected for the same reason. It is a separate call because validators other than package
+// middleware may reject the whole key set if it contains a weak key.
 func (iss *Issuer) PublishWeakKeys() {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
@@ -173,14 +171,14 @@ func (iss *Issuer) PublishWeakKeys() {
 	iss.expose = true
 }
 
-// Outage makes discovery and key set answer 503, or work again.
+// Outage makes discovery and the key set answer 503 if down is true, and work again if it is false.
 func (iss *Issuer) Outage(down bool) {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()
 	iss.down = down
 }
 
-// draft is a token with the mods applied. The mutex is held.
+// draft returns a token with the mods applied. The mutex is held.
 func (iss *Issuer) draft(mods ...Mod) *draft {
 	iss.minted++
 	d := &draft{
@@ -199,7 +197,7 @@ func (iss *Issuer) draft(mods ...Mod) *draft {
 	return d
 }
 
-// sign writes d, signed by k.
+// sign returns the token d, signed with k.
 func (iss *Issuer) sign(d *draft, k *key) string {
 	for name, value := range map[string]any{"alg": k.alg, "kid": k.id} {
 		if _, set := d.header[name]; !set {
@@ -214,14 +212,14 @@ func (iss *Issuer) sign(d *draft, k *key) string {
 	return iss.seal(head+"."+body, k)
 }
 
-// seal signs input and appends the signature.
+// seal returns input with its signature by k.
 func (iss *Issuer) seal(input string, k *key) string {
 	signature, err := k.sign(input)
 	iss.must(err)
 	return input + "." + b64(signature)
 }
 
-// key returns the key that signs for alg now, making and publishing one if need be. The mutex is held.
+// key returns the current signing key for alg. It makes and publishes one if necessary. The mutex is held.
 func (iss *Issuer) key(alg string) *key {
 	if k := iss.signing[alg]; k != nil {
 		return k
@@ -234,17 +232,17 @@ func (iss *Issuer) key(alg string) *key {
 	return k
 }
 
-// weakKeys returns the keys of newWeakKeys, always the same. The mutex is held.
-func (iss *Issuer) weakKeys() (weak, wide *key) {
+// weakKeys returns the keys of newWeakKeys, always the same ones. The mutex is held.
+func (iss *Issuer) weakKeys() (weak, p384 *key) {
 	if iss.weak == nil {
-		weak, wide, err := newWeakKeys()
+		weak, p384, err := newWeakKeys()
 		iss.must(err)
-		iss.weak = []*key{weak, wide}
+		iss.weak = []*key{weak, p384}
 	}
 	return iss.weak[0], iss.weak[1]
 }
 
-// keySet is the published document.
+// keySet returns the published key set.
 func (iss *Issuer) keySet() []byte {
 	keys := make([]map[string]any, 0, len(iss.keys))
 	for _, k := range iss.keys {

@@ -24,14 +24,14 @@ func newValidator(t *testing.T, cfg *middleware.Config) *middleware.Validator {
 	return v
 }
 
-// parts reads a token without judging it.
+// parts parses a token without validating it.
 func parts(t *testing.T, token string) (header, claims map[string]any) {
 	tok, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
 	require.NoError(t, err)
 	return tok.Header, tok.Claims.(jwt.MapClaims)
 }
 
-// A token without mods has everything that RFC 9068 requires.
+// A token without mods has all claims that RFC 9068 requires.
 func TestToken(t *testing.T) {
 	iss := authtest.NewIssuer(t)
 	header, claims := parts(t, iss.Token())
@@ -54,7 +54,7 @@ func TestMods(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		mod    authtest.Mod
-		header map[string]any // nil stands for absent
+		header map[string]any // nil means absent
 		claims map[string]any
 	}{
 		{"Expired", authtest.Expired, nil, map[string]any{"exp": float64(now - 3600), "iat": float64(now - 7200), "nbf": float64(now - 7200)}},
@@ -84,8 +84,8 @@ func TestMods(t *testing.T) {
 	}
 }
 
-// Mods given to NewIssuer apply to every token, before the token's own.
-func TestDefaultsOfAnIssuer(t *testing.T) {
+// The mods of NewIssuer apply to every token, before those of the token.
+func TestModsOfIssuer(t *testing.T) {
 	iss := authtest.NewIssuer(t, authtest.IssuedBy("https://as.test/tenant"), authtest.Algorithm("EdDSA"), authtest.Scope("a"), authtest.Subject("carol"))
 	assert.Equal(t, "https://as.test/tenant", iss.Name())
 	header, claims := parts(t, iss.Token(authtest.Scope("b")))
@@ -96,7 +96,7 @@ func TestDefaultsOfAnIssuer(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Every algorithm that can be asked for is signed, published and accepted.
+// Tokens of every supported algorithm are accepted.
 func TestAlgorithms(t *testing.T) {
 	for _, alg := range strings.Fields("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA") {
 		iss := authtest.NewIssuer(t, authtest.Algorithm(alg))
@@ -105,7 +105,7 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-func TestRotateAndRevoke(t *testing.T) {
+func TestRotateAndRemoveOldKeys(t *testing.T) {
 	iss := authtest.NewIssuer(t)
 	v := newValidator(t, iss.Config())
 	old, kid := iss.Token(), iss.KeyID()
@@ -115,7 +115,7 @@ func TestRotateAndRevoke(t *testing.T) {
 		_, err := v.Validate(t.Context(), token)
 		assert.NoError(t, err)
 	}
-	iss.Revoke()
+	iss.RemoveOldKeys()
 	fresh := newValidator(t, iss.Config())
 	_, err := fresh.Validate(t.Context(), old)
 	assert.Equal(t, middleware.ReasonUnknownKey, middleware.Reason(err))
@@ -123,7 +123,7 @@ func TestRotateAndRevoke(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// The issuer on a real listener.
+// The issuer can run on a real listener.
 func TestServeHTTP(t *testing.T) {
 	var iss *authtest.Issuer
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { iss.ServeHTTP(w, r) }))
@@ -164,7 +164,7 @@ func TestClient(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 }
 
-// TokenOf signs what it is given.
+// TokenOf signs any text.
 func TestTokenOf(t *testing.T) {
 	iss := authtest.NewIssuer(t)
 	v := newValidator(t, iss.Config())
@@ -175,11 +175,11 @@ func TestTokenOf(t *testing.T) {
 	assert.Equal(t, middleware.ReasonMalformedPayload, middleware.Reason(err))
 }
 
-// One of several issuers.
-func TestTerms(t *testing.T) {
+// One Config can have several issuers.
+func TestMoreIssuers(t *testing.T) {
 	a, b := authtest.NewIssuer(t), authtest.NewIssuer(t, authtest.IssuedBy("https://b.test"), authtest.Algorithm("ES384"))
 	cfg := a.Config()
-	cfg.MoreIssuers = []middleware.Issuer{b.Terms()}
+	cfg.MoreIssuers = []middleware.Issuer{b.IssuerConfig()}
 	v := newValidator(t, cfg)
 	for _, iss := range []*authtest.Issuer{a, b} {
 		tok, err := v.Validate(t.Context(), iss.Token())
@@ -188,9 +188,9 @@ func TestTerms(t *testing.T) {
 	}
 }
 
-// Without a testing.TB, what can't be done is a panic.
+// Without a testing.TB, errors panic.
 func TestWithoutTB(t *testing.T) {
 	iss := authtest.NewIssuer(nil)
 	assert.PanicsWithValue(t, "authtest: json: unsupported type: func()", func() { iss.Token(authtest.Claim("f", func() {})) })
-	assert.PanicsWithValue(t, `authtest: algorithm "HS256" is none that an issuer here has`, func() { iss.Token(authtest.Algorithm("HS256")) })
+	assert.PanicsWithValue(t, `authtest: algorithm "HS256" is not supported`, func() { iss.Token(authtest.Algorithm("HS256")) })
 }

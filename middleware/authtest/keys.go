@@ -15,34 +15,34 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A key signs for one algorithm.
+// key is a signing key for one algorithm.
 type key struct {
 	id      string
 	alg     string
 	private crypto.Signer
 }
 
-// rsaKeys are made once a process: they are dear, and in a test nothing is gained by new ones.
+// rsaKeys are the RSA keys of the process. They are expensive to make, and new ones would gain a test nothing.
 var rsaKeys struct {
 	sync.Mutex
-	spare []*rsa.PrivateKey
+	all []*rsa.PrivateKey
 }
 
 // rsaKey returns the n-th RSA key of the process.
 func rsaKey(n int) (*rsa.PrivateKey, error) {
 	rsaKeys.Lock()
 	defer rsaKeys.Unlock()
-	for len(rsaKeys.spare) <= n {
+	for len(rsaKeys.all) <= n {
 		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, err
 		}
-		rsaKeys.spare = append(rsaKeys.spare, k)
+		rsaKeys.all = append(rsaKeys.all, k)
 	}
-	return rsaKeys.spare[n], nil
+	return rsaKeys.all[n], nil
 }
 
-// newKey makes a key for alg; n tells RSA keys apart.
+// newKey returns a key for alg. It is new, except that an RSA key is the n-th of the process.
 func newKey(alg, id string, n int) (*key, error) {
 	k := &key{id: id, alg: alg}
 	var err error
@@ -58,22 +58,22 @@ func newKey(alg, id string, n int) (*key, error) {
 	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
 		k.private, err = rsaKey(n)
 	default:
-		err = fmt.Errorf("algorithm %q is none that an issuer here has", alg)
+		err = fmt.Errorf("algorithm %q is not supported", alg)
 	}
 	return k, err
 }
 
-// newWeakKeys makes a key that is too short, and one whose curve is not that of the algorithm it will sign for.
-func newWeakKeys() (weak, wide *key, err error) {
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
+// newWeakKeys returns an RSA key that is too short, and a P-384 key, with which BadTokens signs an ES256 token.
+func newWeakKeys() (weak, p384 *key, err error) {
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		return nil, nil, err
 	}
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	return &key{id: "weak", alg: "RS256", private: small}, &key{id: "p384", alg: "ES384", private: p384}, err
+	wide, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	return &key{id: "weak", alg: "RS256", private: short}, &key{id: "p384", alg: "ES384", private: wide}, err
 }
 
-// jwk is the public key as a member of a key set.
+// jwk returns the public key as a member of a key set.
 func (k *key) jwk() map[string]any {
 	m := map[string]any{"kid": k.id, "alg": k.alg, "use": "sig"}
 	switch pub := k.private.Public().(type) {
@@ -97,7 +97,7 @@ func (k *key) jwk() map[string]any {
 	return m
 }
 
-// sign returns the signature segment for input.
+// sign returns the signature of input.
 func (k *key) sign(input string) ([]byte, error) {
 	return jwt.GetSigningMethod(k.alg).Sign(input, k.private)
 }
@@ -110,6 +110,6 @@ func b64JSON(v any) (string, error) {
 }
 
 func unb64(s string) []byte {
-	data, _ := base64.RawURLEncoding.DecodeString(s) // of our own making
+	data, _ := base64.RawURLEncoding.DecodeString(s) // made by b64
 	return data
 }

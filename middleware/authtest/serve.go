@@ -15,7 +15,7 @@ func (iss *Issuer) Client() *http.Client { return &http.Client{Transport: transp
 
 type transport struct{ iss *Issuer }
 
-// RoundTrip serves the issuer's own addresses, without a socket.
+// RoundTrip serves requests to the issuer's own host without a socket.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	own, err := url.Parse(t.iss.name)
 	rec := httptest.NewRecorder()
 	if err != nil || r.URL.Host != own.Host {
-		http.Error(rec, "this transport reaches "+t.iss.name+" only", http.StatusBadGateway)
+		http.Error(rec, "this transport reaches only "+t.iss.name, http.StatusBadGateway)
 	} else {
 		t.iss.ServeHTTP(rec, r)
 	}
@@ -35,8 +35,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// ServeHTTP serves the discovery documents (OpenID Connect Discovery and RFC 8414) and the key set, for tests that want
-// the issuer on a real listener: srv := httptest.NewServer(iss), and IssuedBy(srv.URL) for its name.
+// ServeHTTP serves the discovery documents (OpenID Connect Discovery and RFC 8414) and the key set, for tests that
+// need the issuer on a real listener. Its name must then be the URL of the listener: use IssuedBy.
 func (iss *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	iss.mu.Lock()
 	defer iss.mu.Unlock()

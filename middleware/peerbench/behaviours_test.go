@@ -181,7 +181,7 @@ func keyRows() []behaviour {
 		{name: "a key is withdrawn: its tokens are refused[^withdrawn]", ask: func(w *world, _ Peer) string {
 			old := w.issuer.Token(authtest.ExpiresIn(48 * time.Hour))
 			w.issuer.Rotate()
-			w.issuer.Revoke()
+			w.issuer.RemoveOldKeys()
 			return w.until(func() bool { return !w.accepts(old) })
 		}},
 		{name: "… when the key set said `Cache-Control: max-age=300`", cold: true, ask: func(w *world, peer Peer) string {
@@ -190,7 +190,7 @@ func keyRows() []behaviour {
 			old := w.issuer.Token(authtest.ExpiresIn(48 * time.Hour))
 			require.True(w.tb, w.accepts(old))
 			w.issuer.Rotate()
-			w.issuer.Revoke()
+			w.issuer.RemoveOldKeys()
 			return w.until(func() bool { return !w.accepts(old) })
 		}},
 		{name: fmt.Sprintf("fetches of the key set that %d tokens with made-up kids cause", flood), ask: func(w *world, _ Peer) string {

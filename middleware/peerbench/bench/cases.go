@@ -110,7 +110,7 @@ func verification(iss *authtest.Issuer, alg, raw string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := iss.Terms().Keys.Lookup(context.Background(), tok.KeyID(), alg)
+	found, err := iss.IssuerConfig().Keys.Lookup(context.Background(), tok.KeyID(), alg)
 	if err != nil {
 		return nil, err
 	}
