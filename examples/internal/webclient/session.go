@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	sessionCookie  = "webclient_session"
-	signinCookie   = "webclient_signin"
-	signinLifetime = 10 * time.Minute
-	maxSessions    = 10_000 // more than a demonstration needs, and a bound on what strangers can make it remember
+	sessionCookie = "webclient_session"
+	loginCookie   = "webclient_signin"
+	loginLifetime = 10 * time.Minute
+	maxSessions   = 10_000 // more than a demonstration needs, and a bound on what strangers can make it remember
 )
 
 // A session is one signed-in browser. Its tokens stay on the server; the browser holds a random cookie.
@@ -88,8 +88,8 @@ func saved(token *oauth2.Token, before Saved) Saved {
 	return now
 }
 
-// A signin is a sign-in under way: what came out with the redirect and must come back with the answer.
-type signin struct {
+// A login is under way at the authorization server: what the redirect carried and the answer must bring back.
+type login struct {
 	state, nonce, verifier, redirectURI string
 	expires                             time.Time
 }

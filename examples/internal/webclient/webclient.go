@@ -52,7 +52,7 @@ type App struct {
 	issuer    *discovery
 	idTokens  *middleware.Validator
 	sessions  table[*session]
-	signins   table[signin]
+	logins    table[login]
 	redirects map[string]string // this application's own host:port, as a browser may name it -> redirect URI
 	logger    *slog.Logger
 	mux       *http.ServeMux

@@ -30,21 +30,21 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadGateway, "The authorization server could not be reached.", err)
 		return
 	}
-	s := signin{
+	s := login{
 		state: random(), nonce: random(), verifier: oauth2.GenerateVerifier(),
-		redirectURI: a.redirectURI(r), expires: time.Now().Add(signinLifetime),
+		redirectURI: a.redirectURI(r), expires: time.Now().Add(loginLifetime),
 	}
 	cookie := random()
-	a.signins.put(cookie, s)
-	setCookie(w, signinCookie, cookie, signinLifetime)
+	a.logins.put(cookie, s)
+	setCookie(w, loginCookie, cookie, loginLifetime)
 	http.Redirect(w, r, a.oauth(found, s.redirectURI).AuthCodeURL(s.state,
 		oauth2.S256ChallengeOption(s.verifier), oauth2.SetAuthURLParam("nonce", s.nonce)), http.StatusFound)
 }
 
 // callback receives the authorization server's answer (RFC 6749 §4.1.2).
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
-	s, ok := a.signins.take(r, signinCookie)
-	dropCookie(w, signinCookie)
+	s, ok := a.logins.take(r, loginCookie)
+	dropCookie(w, loginCookie)
 	query := r.URL.Query()
 	if !ok || time.Now().After(s.expires) || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(s.state)) != 1 {
 		a.fail(w, http.StatusBadRequest, "This answer belongs to no sign-in of this browser. Please sign in again.", errors.New("unknown state"))
