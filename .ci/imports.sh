@@ -85,7 +85,7 @@ for file in $(git ls-files go.mod '*/go.mod'); do
   packages "$(dirname "$file")"
 done
 
-allowed='^(internal|middleware|jwks|authserver|examples|testdata|go\.mod|go\.sum|README\.md|LICENSE|SECURITY\.md|CONTRIBUTING\.md|CHANGELOG\.md|\.golangci\.yml|\.ci|\.gitignore|\.gitattributes)$'
+allowed='^(internal|middleware|jwks|authserver|examples|testdata|go\.mod|go\.sum|README\.md|LICENSE|SECURITY\.md|CONTRIBUTING\.md|CHANGELOG\.md|\.golangci\.yml|\.ci|\.github|\.gitignore|\.gitattributes)$'
 while read -r entry; do
   echo "imports.sh: $entry does not belong at the top level" >&2
   bad=1

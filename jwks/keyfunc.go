@@ -94,7 +94,7 @@ func (s *keyfuncSource) Lookup(ctx context.Context, kid, alg string) ([]*Key, er
 	found, err := s.ask(ctx, kid, alg)
 	if err != nil {
 		if errors.Is(err, ErrKeyNotFound) {
-			s.replace(kid, nil)
+			_, _ = s.replace(kid, nil) // no key, so none can be unusable
 		}
 		return nil, err
 	}

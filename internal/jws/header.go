@@ -23,7 +23,7 @@ type Header struct {
 
 func (h *Header) parse(text string) error {
 	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
-		ok := true
+		var ok bool
 		switch name {
 		case "alg":
 			h.Algorithm, ok = value.Text()
