@@ -5,7 +5,7 @@ import "errors"
 // The classes of refusals: which one an error belongs to (errors.Is) decides what a server answers.
 var (
 	// ErrNoToken says that the request carries no credentials of a kind that is looked at. The answer is 401 with a
-	// challenge that has no error code (RFC 6750 §3.1).
+	// challenge that has no error code (RFC 6750, Section 3.1).
 	ErrNoToken = errors.New("middleware: no access token")
 
 	// ErrInvalidRequest says that the request is malformed, for example that it carries two tokens. The answer is 400
@@ -17,7 +17,7 @@ var (
 	ErrInvalidToken = errors.New("middleware: invalid access token")
 
 	// ErrInsufficientAuthentication says that the user's authentication is too weak or too old for this resource. The
-	// answer is 401 insufficient_user_authentication (RFC 9470 §3).
+	// answer is 401 insufficient_user_authentication (RFC 9470, Section 3).
 	ErrInsufficientAuthentication = errors.New("middleware: insufficient user authentication")
 
 	// ErrInsufficientScope says that the token is good and does not permit this. The answer is 403

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// A limit bounds how many signatures are verified at the same time. Verifying is all that an unauthenticated caller can make
-// this server compute: without a bound, a flood of forged signatures fills the queue of the scheduler, and requests whose
-// tokens are known wait behind it.
+// A limit bounds how many signatures are verified at the same time. Verification is the only expensive thing that an
+// unauthenticated caller can make this server do. Without a bound, a flood of forged signatures fills the queue of the
+// scheduler, and requests whose tokens are cached wait behind it.
 type limit struct {
 	turns  chan struct{} // nil for no limit
-	forged atomic.Int64  // nanoseconds that forged signatures have taken since the last pause
+	forged atomic.Int64  // nanoseconds spent on forged signatures since the last pause
 }
 
 func (l *limit) init(n int) {
@@ -20,13 +20,14 @@ func (l *limit) init(n int) {
 	}
 }
 
-// burst is how long forged signatures may be verified until a turn pauses for as long. As long as one verification follows
-// the other, a process with one processor hardly gets to look for new requests (Go's scheduler then polls the network only
-// every 10 ms): the pause is when those with known tokens are served, and a burst is what they wait for at most. It halves
-// what a flood can make the server compute, and so doubles how long new good tokens wait behind it. Where a timer takes a
-// millisecond at least they wait five times as long, and a pause after each forgery would cost them twenty times as much.
-// Good tokens make nobody wait. Whether anybody waits for a turn is not asked: with one processor, whoever would wait has not
-// come that far.
+// burst is the time spent on forged signatures after which a turn pauses for as long.
+//
+// While one verification follows the other, a process with one processor hardly looks for new requests: Go's scheduler then
+// polls the network only every 10 ms. Requests with cached tokens are served in the pause, and wait for a burst at most. A
+// pause halves what a flood can make the server compute, and doubles how long new good tokens wait behind it. Where a timer
+// takes a millisecond at least, they wait five times as long; a pause after each forgery would cost them twenty times.
+// Good tokens cause no pause. A turn pauses even if nobody waits for it: with one processor, the one who would wait has not
+// been read from the network yet.
 const burst = 250 * time.Microsecond
 
 // enter waits for a turn. It returns ctx's cause if ctx ends first.
@@ -35,7 +36,7 @@ func (l *limit) enter(ctx context.Context) (began time.Time, err error) {
 		return began, nil
 	}
 	select {
-	case l.turns <- struct{}{}:
+	case l.turns <- struct{}{}: // also when ctx has ended: who need not wait does not ask
 		return time.Now(), nil
 	default:
 	}
@@ -47,16 +48,16 @@ func (l *limit) enter(ctx context.Context) (began time.Time, err error) {
 	}
 }
 
-// leave gives the turn that began then to the next one, perhaps after a pause.
+// leave ends the turn that began then, perhaps after a pause.
 func (l *limit) leave(began time.Time, forged bool) {
 	if l.turns == nil {
 		return
 	}
 	if forged {
-		took := time.Since(began)
-		if took = time.Duration(l.forged.Add(int64(took))); took >= burst {
+		took := time.Duration(l.forged.Add(int64(time.Since(began))))
+		if took >= burst {
 			l.forged.Add(-int64(took))
-			time.AfterFunc(min(took, 2*burst), func() { <-l.turns }) // bounded, for it may have been the machine that was slow
+			time.AfterFunc(min(took, 2*burst), func() { <-l.turns }) // bounded: the machine itself may have been slow
 			return
 		}
 	}

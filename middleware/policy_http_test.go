@@ -89,7 +89,7 @@ func ownReader(token string, err error) setting {
 
 func optional(c *middleware.Config) { c.Optional = true }
 
-// Where the token is found (RFC 6750 §2).
+// Where the token is found (RFC 6750, Section 2).
 var httpPolicies = []policy{
 	// Authorization
 	{"no Authorization header", nil, header(), 401, "no_token", challenge},

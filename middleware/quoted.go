@@ -2,7 +2,7 @@ package middleware
 
 import "strings"
 
-// quoted returns s as a quoted-string (RFC 9110 §5.6.4). Characters that have no place in a header field become "?".
+// quoted returns s as a quoted-string (RFC 9110, Section 5.6.4). Characters that have no place in a header field become "?".
 func quoted(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 2)
@@ -22,7 +22,7 @@ func quoted(s string) string {
 	return b.String()
 }
 
-// sanitise makes s fit for error_description, %x20-21 / %x23-5B / %x5D-7E (RFC 6750 §3): quotes become apostrophes,
+// sanitise makes s fit for error_description, %x20-21 / %x23-5B / %x5D-7E (RFC 6750, Section 3): quotes become apostrophes,
 // anything else outside becomes "?".
 func sanitise(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -36,7 +36,7 @@ func sanitise(s string) string {
 	}, s)
 }
 
-// isScopeToken reports whether s is a scope-token (RFC 6749 §3.3): 1*( %x21 / %x23-5B / %x5D-7E ).
+// isScopeToken reports whether s is a scope-token (RFC 6749, Section 3.3): 1*( %x21 / %x23-5B / %x5D-7E ).
 func isScopeToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < 0x21 || c > 0x7E || c == '"' || c == '\\' {

@@ -9,7 +9,7 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// unquote reads a quoted-string by the grammar of RFC 9110 §5.6.4, and nothing else.
+// unquote reads a quoted-string by the grammar of RFC 9110, Section 5.6.4, and nothing else.
 func unquote(s string) (string, bool) {
 	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return "", false
