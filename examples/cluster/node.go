@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -80,16 +79,7 @@ func nodePart(ctx context.Context, config json.RawMessage, _ <-chan string, logg
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", server)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := server.Ready(ctx); err != nil {
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ready\n")
-	})
+	mux.HandleFunc("GET /readyz", program.Readyz(program.NotReady(server.Ready)))
 	listener, err := program.Listen(ctx, "addr", "127.0.0.1:0")
 	if err != nil {
 		return err

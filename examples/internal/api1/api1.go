@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/middleware"
@@ -57,30 +56,23 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 	protect := auth.Require(strings.Fields(o.RequiredScope)...)
 	mux.Handle("GET /identity", protect(http.HandlerFunc(identity)))
 	mux.HandleFunc("GET /public", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "open to everybody\n") })
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /healthz", program.Healthz)
+	mux.HandleFunc("GET /readyz", program.Readyz(a.missing))
 	path, metadata := described.Metadata()
 	mux.Handle("GET "+path, metadata)
 	a.handler = cors(o.CORSOrigin, mux)
 	return a, nil
 }
 
-// ready tells whether tokens can be judged: the keys are there and, if it is wanted, the revocation list.
-func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	missing := ""
-	if err := a.auth.Ready(ctx); err != nil {
-		missing = "no keys yet"
-	} else if a.revoked != nil && a.revoked.Ready(ctx) != nil {
-		missing = "no revocation list yet"
+// missing returns what is still needed to validate tokens: the keys and, if it is wanted, the revocation list.
+func (a *API) missing(ctx context.Context) string {
+	switch {
+	case a.auth.Ready(ctx) != nil:
+		return "no keys yet"
+	case a.revoked != nil && a.revoked.Ready(ctx) != nil:
+		return "no revocation list yet"
 	}
-	if missing != "" {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, missing, http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = io.WriteString(w, "ready\n")
+	return ""
 }
 
 // Run keeps the revocation list up to date until ctx ends; it returns ctx's error.

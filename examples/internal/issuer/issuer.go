@@ -185,17 +185,8 @@ func (i *Issuer) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", i.Server)
 	mux.Handle("POST /account/password", i.account.Handler(http.HandlerFunc(i.changePassword)))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := i.Ready(ctx); err != nil {
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ready\n")
-	})
+	mux.HandleFunc("GET /healthz", program.Healthz)
+	mux.HandleFunc("GET /readyz", program.Readyz(program.NotReady(i.Ready)))
 	return mux
 }
 
