@@ -21,8 +21,10 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		want string
 	}{
 		{"no issuer", func(c *authserver.Config) { c.Issuer = "" }, "the issuer is missing"},
-		{"issuer is no URL", func(c *authserver.Config) { c.Issuer = "login.example" }, "is not an https URL"},
+		{"issuer is no URL", func(c *authserver.Config) { c.Issuer = "login.example" }, "not an absolute URL"},
 		{"issuer with a query", func(c *authserver.Config) { c.Issuer = "https://login.example?x=1" }, "has a query"},
+		{"issuer with a fragment", func(c *authserver.Config) { c.Issuer = "https://login.example#" }, "has a fragment"},
+		{"issuer with a password", func(c *authserver.Config) { c.Issuer = "https://a:b@login.example" }, "a user or a password"},
 		{"http issuer on another host", func(c *authserver.Config) { c.Issuer = "http://login.example" }, "not loopback"},
 		{"no store", func(c *authserver.Config) { c.Store = nil }, "Store is missing"},
 		{"no HMAC key", func(c *authserver.Config) { c.RefreshKeys = nil }, "RefreshKeys is empty"},
@@ -91,7 +93,7 @@ func TestNewRefusesConfigNotMadeByNewConfig(t *testing.T) {
 }
 
 func TestLoopbackIssuerMayBeHTTP(t *testing.T) {
-	for _, name := range []string{"http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]:5000", "http://localhost:5000/"} {
+	for _, name := range []string{"http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]:5000", "http://localhost:5000/", "http://LocalHost:5000"} {
 		cfg := newWorld(t).cfg
 		cfg.Issuer = name
 		_, err := authserver.New(cfg)

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // checkRedirectURI judges a URI that is to be registered.
@@ -21,7 +23,7 @@ func (c *Config) checkRedirectURI(uri string) error {
 		return errors.New("a browser would run it or open a file")
 	case (u.Scheme == "https" || u.Scheme == "http") && u.Host == "":
 		return errors.New("it has no host")
-	case u.Scheme == "http" && !loopback(u.Hostname()) && !c.AllowInsecureHTTP:
+	case u.Scheme == "http" && !weburl.IsLoopback(u.Hostname()) && !c.AllowInsecureHTTP:
 		return errors.New("it is http on a host that is not loopback")
 	case u.User != nil:
 		return errors.New("it has user info")

@@ -3,12 +3,12 @@ package authserver
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/bearergate/bearergate/internal/weburl"
 	"github.com/bearergate/bearergate/jwks"
 )
 
@@ -102,19 +102,16 @@ func checkIssuer(issuer string, insecure bool) []error {
 	if issuer == "" {
 		return []error{errors.New("authserver: the issuer is missing")}
 	}
-	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return []error{fmt.Errorf("authserver: issuer %q is not an https URL", issuer)}
+	u, err := weburl.Parse(issuer, insecure)
+	if err != nil {
+		return []error{fmt.Errorf("authserver: issuer %q: %w", weburl.Redact(issuer), err)}
 	}
 	var problems []error
-	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
-		problems = append(problems, fmt.Errorf("authserver: issuer %q has a query, a fragment or user info", issuer))
+	if weburl.HasQuery(u) {
+		problems = append(problems, fmt.Errorf("authserver: issuer %q has a query", weburl.Redact(issuer)))
 	}
 	if strings.Contains(strings.TrimSuffix(u.Path, "/"), "//") || u.RawPath != "" {
 		problems = append(problems, fmt.Errorf("authserver: issuer %q: the path has empty or escaped parts", issuer))
-	}
-	if u.Scheme == "http" && !insecure && !loopback(u.Hostname()) {
-		problems = append(problems, fmt.Errorf("authserver: issuer %q is http on a host that is not loopback", issuer))
 	}
 	return problems
 }
@@ -229,10 +226,4 @@ func (c *Config) scopeKnown(scope string) bool {
 		}
 	}
 	return false
-}
-
-// loopback tells whether host can only be this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -132,58 +132,66 @@ var (
 	hiddenTag = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// authorize is a browser: it opens the authorization request, fills in the form if there is one, and stops at the
-// redirect back.
+// authorize signs a user in at the client and returns the code.
 func (s *Server) authorize(username string, c authserver.Client, scopes []string, verifier string) (code string, err error) {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return "", err
-	}
-	browser := &http.Client{Transport: transport{s}, Jar: jar, CheckRedirect: func(next *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(next.URL.String(), s.issuer+"/") {
-			return nil
-		}
-		return http.ErrUseLastResponse
-	}}
 	sum := sha256.Sum256([]byte(verifier))
 	query := url.Values{"response_type": {"code"}, "client_id": {c.ID}, "redirect_uri": {c.RedirectURIs[0]},
 		"scope": {strings.Join(scopes, " ")}, "state": {rand.Text()}, "code_challenge_method": {"S256"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}
-	r, err := http.NewRequest(http.MethodGet, s.issuer+"/authorize?"+query.Encode(), nil) //nolint:noctx // in process
+	answer, err := Authorize(transport{s}, s.issuer+"/authorize?"+query.Encode(), username, s.people.byName[username].password)
 	if err != nil {
 		return "", err
+	}
+	if answer.Get("error") != "" {
+		return "", &Refusal{http.StatusSeeOther, answer.Get("error"), answer.Get("error_description")}
+	}
+	if answer.Get("state") != query.Get("state") || answer.Get("code") == "" {
+		return "", errors.New("authservertest: the answer does not belong to the request")
+	}
+	return answer.Get("code"), nil
+}
+
+// Authorize opens an authorization request in a new browser, signs the user in at the built-in form, and returns the parameters
+// of the redirect to the client, which it does not follow. Nil is the default transport.
+func Authorize(rt http.RoundTripper, authorizationURL, username, password string) (url.Values, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	browser := &http.Client{Transport: rt, Jar: jar, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if next.URL.Host == via[0].URL.Host {
+			return nil
+		}
+		return http.ErrUseLastResponse
+	}}
+	r, err := http.NewRequest(http.MethodGet, authorizationURL, nil) //nolint:noctx // in a test
+	if err != nil {
+		return nil, err
 	}
 	res, page, err := do(browser, r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if m := formTag.FindStringSubmatch(page); m != nil {
-		form := url.Values{"username": {username}, "password": {s.people.byName[username].password}}
+		form := url.Values{"username": {username}, "password": {password}}
 		for _, h := range hiddenTag.FindAllStringSubmatch(page, -1) {
 			form.Set(h[1], html.UnescapeString(h[2]))
 		}
 		action, err := res.Request.URL.Parse(html.UnescapeString(m[1]))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		if r, err = http.NewRequest(http.MethodPost, action.String(), strings.NewReader(form.Encode())); err != nil { //nolint:noctx // in process
-			return "", err
+		if r, err = http.NewRequest(http.MethodPost, action.String(), strings.NewReader(form.Encode())); err != nil { //nolint:noctx // in a test
+			return nil, err
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if res, _, err = do(browser, r); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	back, err := res.Location()
 	if err != nil {
-		return "", fmt.Errorf("authservertest: signing in %q ended with %d", username, res.StatusCode)
+		return nil, fmt.Errorf("authservertest: signing in %q ended with %d", username, res.StatusCode)
 	}
-	answer := back.Query()
-	if answer.Get("error") != "" {
-		return "", &Refusal{res.StatusCode, answer.Get("error"), answer.Get("error_description")}
-	}
-	if answer.Get("state") != query.Get("state") || answer.Get("code") == "" {
-		return "", errors.New("authservertest: the answer is not one to the request")
-	}
-	return answer.Get("code"), nil
+	return back.Query(), nil
 }

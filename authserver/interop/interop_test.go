@@ -3,14 +3,9 @@ package interop_test
 import (
 	"context"
 	"errors"
-	"html"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/authserver/authservertest"
 	"github.com/bearergate/bearergate/middleware"
 )
 
@@ -54,43 +50,12 @@ func start(t *testing.T, path string) (issuer string) {
 	return issuer
 }
 
-var (
-	formAction = regexp.MustCompile(`<form[^>]*action="([^"]*)"`)
-	hidden     = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
-)
-
-// signIn is the person: it opens the authorization URL, fills in the form, and returns the answer at the redirect URI.
+// signIn returns the answer that alice gets for an authorization request.
 func signIn(t *testing.T, authURL string) url.Values {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), callback) {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	page, err := browser.Get(authURL)
-	require.NoError(t, err)
-	body, err := io.ReadAll(page.Body)
-	require.NoError(t, err)
-	require.NoError(t, page.Body.Close())
-	require.Equal(t, http.StatusOK, page.StatusCode)
-	form := url.Values{"username": {"alice"}, "password": {"alice"}}
-	for _, field := range hidden.FindAllStringSubmatch(string(body), -1) {
-		form.Set(field[1], html.UnescapeString(field[2]))
-	}
-	action := formAction.FindStringSubmatch(string(body))
-	require.NotNil(t, action, "the login page has a form")
-	target, err := page.Request.URL.Parse(html.UnescapeString(action[1]))
-	require.NoError(t, err)
-	answer, err := browser.PostForm(target.String(), form)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	location, err := answer.Location()
+	answer, err := authservertest.Authorize(nil, authURL, "alice", "alice")
 	require.NoError(t, err, "signing in leads back to the client")
-	require.Equal(t, callback, location.Scheme+"://"+location.Host+location.Path)
-	return location.Query()
+	return answer
 }
 
 // The whole life of a grant as a user of go-oidc and x/oauth2 writes it, once per way of authenticating the client.
