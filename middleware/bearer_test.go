@@ -127,8 +127,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// Inside another Handler or Require of the same Bearer the token is not judged again; behind another Bearer it is.
-func TestStacked(t *testing.T) {
+// Inside another Handler or Require of the same Bearer the signature is not verified again; behind another Bearer it is.
+func TestNestedHandlers(t *testing.T) {
 	w := newWorld(t)
 	events := 0
 	w.cfg.OnEvent = func(context.Context, middleware.Event) { events++ }
@@ -144,11 +144,11 @@ func TestStacked(t *testing.T) {
 	stranger := newWorld(t)
 	stranger.cfg.Issuer.Audiences = []string{"api2"}
 	rec = serve(auth.Handler(stranger.bearer(t).Handler(ok)), w.iss.Request("GET", "/"))
-	assert.Equal(t, 401, rec.Code, "another Bearer judges for itself")
+	assert.Equal(t, 401, rec.Code, "another Bearer validates for itself")
 }
 
 // A token in the context that no Bearer put there opens nothing.
-func TestNewContextOpensNothing(t *testing.T) {
+func TestNewContextGrantsNothing(t *testing.T) {
 	w := newWorld(t)
 	r := httptest.NewRequest("GET", "/", nil)
 	r = r.WithContext(middleware.NewContext(r.Context(), authtest.NewIssuer(t).Accepted(authtest.Scope("a"))))
@@ -156,7 +156,7 @@ func TestNewContextOpensNothing(t *testing.T) {
 }
 
 // What a handler sees.
-func TestHandlerSees(t *testing.T) {
+func TestHandlerSeesTokenAndContext(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.Optional = true
 	h := w.bearer(t).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

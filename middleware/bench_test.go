@@ -89,9 +89,9 @@ func flip(s string) string {
 // next is a handler that the compiler can't look into: it must be given a request on the heap.
 var next http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// BenchmarkRemembered: a token that was verified before. The row floor is what any middleware must do to hand something on
+// BenchmarkCached: a token that was verified before. The row floor is what any middleware must do to hand something on
 // in a context: read the header, WithValue, WithContext.
-func BenchmarkRemembered(b *testing.B) {
+func BenchmarkCached(b *testing.B) {
 	w := newWorld(b)
 	w.cfg.Now = nil
 	auth := w.bearer(b)
@@ -128,8 +128,8 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 }
 
-// BenchmarkRememberedParallel: with -cpu 1,2 it shows whether hits get into each other's way.
-func BenchmarkRememberedParallel(b *testing.B) {
+// BenchmarkCachedParallel: with -cpu 1,2 it shows whether hits get into each other's way.
+func BenchmarkCachedParallel(b *testing.B) {
 	w := newWorld(b)
 	w.cfg.Now = nil
 	h := w.bearer(b).HandlerFunc(func(http.ResponseWriter, *http.Request, *middleware.Token) {})

@@ -19,7 +19,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// What is cached of a token is judged like a new one: two validators, one with a cache and one without, agree on every
+// A cached token is validated like a new one: two validators, one with a cache and one without, agree on every
 // token at every moment around its boundaries.
 func TestCachedTokensAreValidatedLikeNewOnes(t *testing.T) {
 	for _, profile := range []middleware.Profile{middleware.Default, middleware.RFC9068, middleware.ASPNET} {
@@ -206,7 +206,7 @@ func TestOnlyTheSameTextIsACacheHit(t *testing.T) {
 	}
 }
 
-// A refusal is never cached: what was refused yesterday for its key is judged anew.
+// A rejection is never cached: a token that was rejected for its key is validated again.
 func TestRejectionsAreNotCached(t *testing.T) {
 	w := newWorld(t)
 	down := true

@@ -16,7 +16,7 @@ import (
 )
 
 // What is configured oddly or can't be decided never lets a request through, and never says more than is known.
-func TestOddThingsFailClosed(t *testing.T) {
+func TestUnusualValuesFailClosed(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		given     func(cfg *middleware.Config)

@@ -45,7 +45,7 @@ func TestConfigCanGrow(t *testing.T) {
 }
 
 // A wrong configuration is refused by the constructors, each problem named.
-func TestProblems(t *testing.T) {
+func TestConfigErrors(t *testing.T) {
 	set, err := jwks.NewSet(newKey(t))
 	require.NoError(t, err)
 	for _, row := range []struct {
@@ -141,7 +141,7 @@ func TestProblems(t *testing.T) {
 }
 
 // All problems are named at once, those of both constructors.
-func TestAllProblemsAtOnce(t *testing.T) {
+func TestAllConfigErrorsAtOnce(t *testing.T) {
 	cfg := middleware.NewConfig("http://issuer.test")
 	cfg.ClockSkew = -time.Second
 	cfg.Issuer.Algorithms = []string{"none", "HS256", "XS256"}
@@ -156,7 +156,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	assert.Equal(t, 10, strings.Count(err.Error(), "middleware: config: "))
 }
 
-func TestOnlyMadeConfigs(t *testing.T) {
+func TestConfigMustComeFromNewConfig(t *testing.T) {
 	for _, cfg := range []*middleware.Config{nil, {}, {Issuer: middleware.NewIssuer("https://issuer.test", "api1")}} {
 		_, err := middleware.New(cfg)
 		assert.ErrorContains(t, err, "use NewConfig to make a Config")

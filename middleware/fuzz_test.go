@@ -85,7 +85,7 @@ func wellFormed(s string) bool {
 	return ok && len(seen) > 0
 }
 
-// reference judges as golang-jwt does, with the strictness that encoding/json can give. It cuts dates to seconds: with two seconds
+// reference validates as golang-jwt does, with the strictness that encoding/json can give. It cuts dates to seconds: with two seconds
 // more skew than Validate has, Validate must refuse what it refuses; with two seconds less, see sharedReasons.
 func reference(raw string, key any, now time.Time, skew time.Duration) error {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer("https://issuer.test"), jwt.WithAudience("api1"),

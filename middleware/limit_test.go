@@ -16,7 +16,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// While every turn is taken, remembered tokens and refusals pass, a new token waits, and leaves with its context.
+// While every turn is taken, cached tokens are accepted and bad ones rejected. A new token waits, no longer than its context lives.
 func TestMaxVerifications(t *testing.T) {
 	w := newWorld(t)
 	w.cfg.MaxVerifications = 2

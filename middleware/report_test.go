@@ -19,7 +19,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// What is logged: ordinary refusals at Debug, suspicious ones at Warn, hearsay as unverified, acceptance not at all.
+// What is logged: ordinary rejections at Debug, suspicious ones at Warn, what was not authenticated as unverified, acceptance not at all.
 func TestLog(t *testing.T) {
 	for _, row := range []struct {
 		name  string

@@ -21,7 +21,7 @@ import (
 // What a handler, Check, a predicate or an event hook does to what its Token says is seen by nobody else, however often the
 // same token comes.
 func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
-	spoil := func(tok *middleware.Token) {
+	modify := func(tok *middleware.Token) {
 		scopes, audience := tok.Scopes(), tok.Audience()
 		_ = append(scopes, "admin")
 		_ = append(audience[:0], "api2")
@@ -43,20 +43,20 @@ func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
 		{"a handler", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
 			return auth.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				tok, _ := middleware.FromContext(r.Context())
-				spoil(tok)
+				modify(tok)
 			}))
 		}},
 		{"a function that is given it", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
-			return auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { spoil(tok) })
+			return auth.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, tok *middleware.Token) { modify(tok) })
 		}},
 		{"a predicate", func(*middleware.Config) {}, func(auth *middleware.Bearer) http.Handler {
-			return auth.RequireThat(middleware.Requirement{Allow: func(tok *middleware.Token) bool { spoil(tok); return true }})(ok)
+			return auth.RequireThat(middleware.Requirement{Allow: func(tok *middleware.Token) bool { modify(tok); return true }})(ok)
 		}},
 		{"Check", func(cfg *middleware.Config) {
 			first := true
 			cfg.Check = func(_ context.Context, tok *middleware.Token) error {
 				if first {
-					spoil(tok)
+					modify(tok)
 				}
 				first = false
 				return nil
@@ -66,7 +66,7 @@ func TestAChangedTokenChangesNothingForOthers(t *testing.T) {
 			first := true
 			cfg.OnEvent = func(_ context.Context, e middleware.Event) {
 				if first {
-					spoil(e.Token)
+					modify(e.Token)
 				}
 				first = false
 			}
@@ -121,7 +121,7 @@ func TestTokensDoNotOverfillTheCache(t *testing.T) {
 }
 
 // A context that was lent to another request brings no one else's identity into it.
-func TestTheRequestsOwnTokenIsJudged(t *testing.T) {
+func TestTheRequestsOwnTokenIsValidated(t *testing.T) {
 	w := newWorld(t)
 	auth := w.bearer(t)
 	inner := auth.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

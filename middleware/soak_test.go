@@ -137,7 +137,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	count, size, _ := v.CacheState()
-	t.Logf("%d requests: %d accepted, %d expired, %d without a key; heap between %d and %d KiB, %d tokens of %d KiB remembered",
+	t.Logf("%d requests: %d accepted, %d expired, %d without a key; heap between %d and %d KiB, %d cached tokens of %d KiB",
 		requests.Load(), accepted.Load(), expired.Load(), unknown.Load(), least>>10, most>>10, count, size>>10)
 	assert.LessOrEqual(t, size, cfg.CacheBytes)
 	assert.Positive(t, expired.Load())

@@ -181,8 +181,8 @@ func TestToken(t *testing.T) {
 	assert.Equal(t, "party", tok.ClientID(), "azp stands in for client_id")
 }
 
-// Nothing unauthenticated reaches the network before everything that can be judged without it was judged.
-func TestCheapBeforeDear(t *testing.T) {
+// Nothing unauthenticated reaches the network before everything that can be checked without it was checked.
+func TestCheapChecksComeFirst(t *testing.T) {
 	w := newWorld(t)
 	var asked atomic.Int32
 	w.cfg.Issuer.Keys = source(func(context.Context, string, string) ([]*jwks.Key, error) {
