@@ -67,8 +67,8 @@ type Config struct {
 	// without GetBody that have a ContentLength. The default is 0: no body is kept.
 	MaxRetryBody int64
 
-	// Margin is how long before its expiry a token is refreshed, but at most 20 % of its lifetime. The default is 10
-	// s. A random time of up to a tenth of it is added, so that many clients do not refresh at once.
+	// Margin is how long before its expiry a token is refreshed, but at most 20 % of its lifetime. The default is
+	// 10 s. A random time of up to a tenth of it is added, so that many clients do not refresh at once.
 	Margin time.Duration
 
 	// Timeout bounds one refresh, with both attempts and the wait for the Store's lock. The default is 30 s. The

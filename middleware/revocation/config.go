@@ -43,8 +43,8 @@ type Config struct {
 	// Tokens that are known to be revoked are rejected in any case.
 	//
 	// The list is stale until it was read completely for the first time, when the last complete answer is older than
-	// MaxAge, and while there are more entries than MaxEntries. It is also stale after Now was ahead for a while:
-	// entries were then removed too early, until they can be read again.
+	// MaxAge, and while there are more entries than MaxEntries. It is also stale if Now was ahead, so that entries were
+	// removed too early, and they cannot be read again.
 	WhenStale WhenStale
 
 	// Interval is the longest time between the starts of two polls while the server answers. Up to 20 % of it is
@@ -59,8 +59,8 @@ type Config struct {
 	MaxAge time.Duration
 
 	// MaxEntries is the maximum number of entries kept. With more, the list is stale until all entries fit again.
-	// NewConfig sets 100 000, which take 6 MB with the ids of package authserver, and 16 MB with the longest, 128
-	// bytes.
+	// NewConfig sets 100 000, which take 6 MB with the ids of package authserver. With the longest ids, 128 bytes, they
+	// take 16 MB.
 	MaxEntries int
 
 	// AllowInsecureHTTP permits plain http on hosts other than loopback. Anybody on the network path can then read the

@@ -28,7 +28,7 @@
 //   - [Accept]: tokens are judged by what is known, for however long the outage lasts.
 //
 // MaxAge counts from the request for the last complete answer, by the monotonic clock. On some systems that clock stops
-// while the machine is suspended; after a resume the list may be older than MaxAge by that time until the next poll.
+// while the machine is suspended. After a resume an outdated list may then be used for up to one Interval more.
 //
 // # What it does not check
 //
