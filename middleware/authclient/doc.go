@@ -10,8 +10,8 @@
 //	client := &http.Client{Transport: transport}
 //
 // One [Transport] serves one grant: the tokens of one user or of one service. It is cheap and may share its Base with
-// any number of others, so a web application keeps one for each logged-in user. No goroutine of it outlives a
-// refresh.
+// any number of others, so a web application keeps one for each logged-in user. It leaves no goroutine
+// running after a refresh.
 //
 // # Where the token goes
 //

@@ -50,7 +50,8 @@ type requestError struct {
 func (e *requestError) Error() string {
 	var answer *oauth2.RetrieveError
 	if errors.As(e.cause, &answer) && answer.ErrorCode == "" {
-		return "token endpoint: " + answer.Response.Status // its own text has a second line for the body, which we do not keep
+		// Its own text has a second line for the body, which we do not keep.
+		return "token endpoint: " + answer.Response.Status
 	}
 	return e.cause.Error()
 }
@@ -183,12 +184,13 @@ func (e *tokenEndpoint) errorFrom(resp *http.Response, members map[string]any, p
 	}
 }
 
-// isInvalidGrant reports whether the server has answered that the refresh token is no longer valid (RFC 6749, Section
-// 5.2).
+// isInvalidGrant reports whether the server has answered that the refresh token is no longer valid (RFC 6749,
+// Section 5.2).
 func isInvalidGrant(err error) bool {
 	var failed *requestError
 	var answer *oauth2.RetrieveError
-	return errors.As(err, &failed) && !failed.retryable && errors.As(failed.cause, &answer) && answer.ErrorCode == "invalid_grant"
+	return errors.As(err, &failed) && !failed.retryable &&
+		errors.As(failed.cause, &answer) && answer.ErrorCode == "invalid_grant"
 }
 
 // refreshPause returns how long to wait after that many failures in a row, of which err is the last.

@@ -109,7 +109,8 @@ func (r *refresher) requestToken(ctx context.Context, from *oauth2.Token) (*oaut
 	case from.RefreshToken != "":
 		return r.endpoint.refresh(ctx, from)
 	case newCachedToken(from, 0, r.cfg.Now()).expired(r.cfg.Now()):
-		return nil, &grantEndedError{cause: errors.New("the access token has expired and there is no refresh token"), permanent: true}
+		cause := errors.New("the access token has expired and there is no refresh token")
+		return nil, &grantEndedError{cause: cause, permanent: true}
 	}
 	return nil, errors.New("there is no refresh token")
 }

@@ -58,8 +58,10 @@ func (b *badTokens) claims() {
 	now := b.iss.now
 	b.addSigned("not valid yet", middleware.ReasonNotYetValid, NotYetValid)
 	b.addSigned("nbf is a string", malformed, Claim("nbf", "0"))
-	b.addSigned("nbf is later than exp", middleware.ReasonLifetime, Claim("nbf", now.Add(10*time.Second).Unix()), Claim("exp", now.Add(9*time.Second).Unix()))
-	b.addSigned("issued in the future", middleware.ReasonIssuedInFuture, Claim("iat", now.Add(time.Hour).Unix()), Without("nbf"))
+	b.addSigned("nbf is later than exp", middleware.ReasonLifetime,
+		Claim("nbf", now.Add(10*time.Second).Unix()), Claim("exp", now.Add(9*time.Second).Unix()))
+	b.addSigned("issued in the future", middleware.ReasonIssuedInFuture,
+		Claim("iat", now.Add(time.Hour).Unix()), Without("nbf"))
 	b.addSigned("iat is a string", malformed, Claim("iat", "0"))
 
 	b.addSigned("another issuer", middleware.ReasonIssuer, IssuedBy("https://mallory.test"))
@@ -71,7 +73,8 @@ func (b *badTokens) claims() {
 
 	b.addSigned("another audience", middleware.ReasonAudience, Audience("somebody-else"))
 	b.addSigned("other audiences", middleware.ReasonAudience, Audience("somebody", "else"))
-	b.addSigned("an id_token: aud is the client", middleware.ReasonAudience, Header("typ", "JWT"), Audience("client"), Claim("nonce", "n"), Without("client_id"))
+	b.addSigned("an id_token: aud is the client", middleware.ReasonAudience,
+		Header("typ", "JWT"), Audience("client"), Claim("nonce", "n"), Without("client_id"))
 	b.addSigned("no audience", middleware.ReasonAudience, Without("aud"))
 	b.addSigned("aud is an empty array", middleware.ReasonAudience, Claim("aud", []string{}))
 	b.addSigned("aud is a number", malformed, Claim("aud", 1))
@@ -80,7 +83,8 @@ func (b *badTokens) claims() {
 
 	b.addSigned("sub is a number", malformed, Claim("sub", 1))
 	b.addSigned("scope is an object", malformed, Claim("scope", map[string]any{"admin": true}))
-	b.addSigned("bound to a key of the client (DPoP)", middleware.ReasonBound, Claim("cnf", map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}))
+	b.addSigned("bound to a key of the client (DPoP)", middleware.ReasonBound,
+		Claim("cnf", map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}))
 }
 
 func otherSlash(issuer string) string {

@@ -80,7 +80,8 @@ func (b *badTokens) forms() {
 	b.addToken("a zero byte behind the token", b.valid+"\x00", reason)
 	b.addToken("a letter outside ASCII in the signature", input+"."+signature[:10]+"é"+signature[10:], reason)
 	if last, stray := strayBits(signature); stray {
-		b.addToken("stray bits behind the signature (not canonical base64)", input+"."+signature[:len(signature)-1]+last, reason)
+		b.addToken("stray bits behind the signature (not canonical base64)",
+			input+"."+signature[:len(signature)-1]+last, reason)
 	}
 	// The base64 of "???" and ">>>" has / and +, which base64url does not have.
 	text := b.payload(`,"note":"???>>>???>>>"`)

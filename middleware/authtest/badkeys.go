@@ -33,7 +33,8 @@ func (b *badTokens) algorithms() {
 		name   string
 		secret []byte
 	}{
-		{"HS256 with the public key in PEM as the secret", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})},
+		{"HS256 with the public key in PEM as the secret",
+			pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})},
 		{"HS256 with the public key in DER as the secret", public},
 		{"HS256 with the public JWK as the secret", document},
 		{"HS256 with an empty secret", nil},
@@ -67,7 +68,8 @@ func (b *badTokens) keys() {
 	b.addForged("the forger's key in the header (jwk)", forged, mallory, Header("jwk", mallory.jwk()))
 	b.addForged("the forger's key set in the header (jku)", forged, mallory, Header("jku", "https://mallory.test/jwks.json"))
 	b.addForged("the forger's certificate in the header (x5c)", forged, mallory, Header("x5c", []string{"MIIB"}))
-	b.addForged("the forger's certificate's address in the header (x5u)", forged, mallory, Header("x5u", "https://mallory.test/c.pem"))
+	b.addForged("the forger's certificate's address in the header (x5u)", forged, mallory,
+		Header("x5u", "https://mallory.test/c.pem"))
 	stranger := *mallory
 	stranger.id = "mallory"
 	b.addForged("a key that the issuer does not have", middleware.ReasonUnknownKey, &stranger, Header("jwk", stranger.jwk()))
@@ -106,7 +108,8 @@ func (b *badTokens) weakKeys() {
 		body, err := b64JSON(d.claims)
 		b.iss.must(err)
 		hash := sha256.Sum256([]byte(head + "." + body))
-		signature, err := rsa.SignPSS(rand.Reader, ps256.private.(*rsa.PrivateKey), crypto.SHA256, hash[:], &rsa.PSSOptions{SaltLength: row.salt})
+		signature, err := rsa.SignPSS(rand.Reader, ps256.private.(*rsa.PrivateKey), crypto.SHA256, hash[:],
+			&rsa.PSSOptions{SaltLength: row.salt})
 		b.iss.must(err)
 		b.addToken("PS256 with a salt of "+row.name, head+"."+body+"."+b64(signature), middleware.ReasonInvalidSignature)
 	}

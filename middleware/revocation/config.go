@@ -149,7 +149,8 @@ func (c *Config) resolve() (Config, error) {
 		problem("Interval", "%v is less than 10ms", c.Interval)
 	}
 	if c.MaxAge <= c.Interval {
-		problem("MaxAge", "%v is not longer than Interval, %v: the list would be stale between two polls", c.MaxAge, c.Interval)
+		problem("MaxAge", "%v is not longer than Interval, %v: the list would be stale between two polls",
+			c.MaxAge, c.Interval)
 	}
 	if c.MaxEntries < 1 {
 		problem("MaxEntries", "%d is not positive", c.MaxEntries)

@@ -51,7 +51,8 @@ func (l *List) notify() {
 	case Stale:
 		log.Error("revocation: the list is stale", whenStale, slog.Any("error", e.Err))
 	case Overflow:
-		log.Error("revocation: the list has more entries than MaxEntries", whenStale, slog.Int("max_entries", l.cfg.MaxEntries))
+		log.Error("revocation: the list has more entries than MaxEntries", whenStale,
+			slog.Int("max_entries", l.cfg.MaxEntries))
 	}
 	l.cfg.OnEvent(e)
 }
