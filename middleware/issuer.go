@@ -3,6 +3,7 @@ package middleware
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bearergate/bearergate/internal/jws"
@@ -166,4 +167,19 @@ func (iss *issuer) hasAudience(name string) bool {
 		}
 	}
 	return false
+}
+
+// normalType makes a typ comparable: media types ignore case, and "application/" may be left out (RFC 7515, Section
+// 4.1.9). It folds ASCII only.
+func normalType(typ string) string {
+	lower := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, typ)
+	if rest, ok := strings.CutPrefix(lower, "application/"); ok && !strings.Contains(rest, "/") {
+		return rest
+	}
+	return lower
 }

@@ -1,7 +1,5 @@
 package middleware
 
-import "strings"
-
 // A Profile is a set of rules for the tokens of one issuer, on top of those that hold for every token.
 type Profile int
 
@@ -43,19 +41,4 @@ var profiles = map[Profile]*rules{
 		notEmpty: true, fixedTypes: true,
 	},
 	ASPNET: {inclusiveExpiry: true, ignoreFutureIat: true, lifetimeFirst: true, ignoreAudSlash: true},
-}
-
-// normalType makes a typ comparable: media types ignore case, and "application/" may be left out (RFC 7515, Section
-// 4.1.9). It folds ASCII only.
-func normalType(typ string) string {
-	lower := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, typ)
-	if rest, ok := strings.CutPrefix(lower, "application/"); ok && !strings.Contains(rest, "/") {
-		return rest
-	}
-	return lower
 }
