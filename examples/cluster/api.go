@@ -15,31 +15,31 @@ import (
 	"github.com/bearergate/bearergate/middleware/revocation"
 )
 
-// apiConfig is what an API has to know.
+// apiConfig is the configuration of an API.
 type apiConfig struct {
 	Issuer string
 	Secret string // of the client apiClient
 }
 
-// apiClient is the client as which an API asks for revoked sessions.
+// apiClient is the client ID with which an API reads the revocation list.
 const apiClient = "api1"
 
 const (
-	// feedInterval is how often an API asks, and so how late it sees a revocation as a rule.
-	feedInterval = time.Second
-	// feedMaxAge is how late it may see one at all: if it cannot ask for so long it accepts nothing.
-	feedMaxAge = 10 * time.Second
+	// pollInterval is how often an API reads the revocation list, and so normally how late it learns of a revocation.
+	pollInterval = time.Second
+	// listMaxAge is how late it may learn of one at all: without a list for so long, it accepts no token.
+	listMaxAge = 10 * time.Second
 )
 
-// apiPart is one API. It finds keys and revoked sessions at the issuer's URL, through the front like everybody.
-func apiPart(ctx context.Context, config json.RawMessage, _ <-chan string, logger *slog.Logger) error {
+// runAPI runs one API. It reads keys and the revocation list at the issuer's URL, through the front.
+func runAPI(ctx context.Context, config json.RawMessage, _ <-chan string, logger *slog.Logger) error {
 	var c apiConfig
 	if err := json.Unmarshal(config, &c); err != nil {
 		return errors.New("the configuration cannot be read") // the cause might quote it
 	}
-	feed := revocation.NewConfig(c.Issuer, apiClient, c.Secret)
-	feed.Interval, feed.MaxAge, feed.WhenStale = feedInterval, feedMaxAge, revocation.Reject
-	list, err := revocation.New(feed)
+	listConfig := revocation.NewConfig(c.Issuer, apiClient, c.Secret)
+	listConfig.Interval, listConfig.MaxAge, listConfig.WhenStale = pollInterval, listMaxAge, revocation.Reject
+	list, err := revocation.New(listConfig)
 	if err != nil {
 		return err
 	}

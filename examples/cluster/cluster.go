@@ -19,37 +19,37 @@ import (
 
 // main runs the program.
 func (o *options) main(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
-	t, err := o.run(ctx, stdout, logger)
+	results, err := o.run(ctx, stdout, logger)
 	if errors.Is(err, context.Canceled) {
 		return errInterrupted
 	}
 	if err != nil {
 		return err
 	}
-	if !t.ok(o.mayLose()) {
-		return errVerdict
+	if !results.ok(o.mayLoseWrites()) {
+		return errFailed
 	}
 	return nil
 }
 
-// cluster is everything that runs.
+// cluster is all running processes, and the load on them.
 type cluster struct {
 	*options
-	out    io.Writer
-	dir    string // temporary
-	tally  *tally
-	front  *front
-	db     databaseConfig
-	keeper *process // of db; nil: the server was there before
-	node   nodeConfig
+	out      io.Writer
+	dir      string // temporary directory
+	results  *results
+	front    *front
+	db       databaseConfig
+	database *process // runs db; nil: the database server existed before
+	node     nodeConfig
 
 	mu    sync.Mutex
 	nodes []*process
 	apis  []*process
 }
 
-// run does it all and returns what was counted.
-func (o *options) run(ctx context.Context, stdout io.Writer, logger *slog.Logger) (t *tally, err error) {
+// run runs the cluster and returns the results.
+func (o *options) run(ctx context.Context, stdout io.Writer, logger *slog.Logger) (r *results, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -58,24 +58,25 @@ func (o *options) run(ctx context.Context, stdout io.Writer, logger *slog.Logger
 		return nil, err
 	}
 	defer func() {
-		if o.KeepLogs || ctx.Err() == nil && (err != nil || !t.ok(o.mayLose())) {
-			fmt.Fprintf(stdout, "the logs of the parts are in %s\n", c.dir)
+		if o.KeepLogs || ctx.Err() == nil && (err != nil || !r.ok(o.mayLoseWrites())) {
+			fmt.Fprintf(stdout, "the logs of the processes are in %s\n", c.dir)
 			return
 		}
 		err = errors.Join(err, os.RemoveAll(c.dir))
 	}()
-	if err := os.Chmod(c.dir, 0o711); err != nil { //nolint:gosec // the database's directory in it may be another user's
+	//nolint:gosec // the database's directory in it may belong to another user
+	if err := os.Chmod(c.dir, 0o711); err != nil {
 		return nil, err
 	}
 	if err := c.startDatabase(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.stopDatabase(context.WithoutCancel(ctx))) }()
-	return c.work(ctx, logger)
+	return c.runLoad(ctx, logger)
 }
 
-// work needs a database.
-func (c *cluster) work(ctx context.Context, logger *slog.Logger) (*tally, error) {
+// runLoad starts the servers and APIs over the running database, and runs the clients.
+func (c *cluster) runLoad(ctx context.Context, logger *slog.Logger) (*results, error) {
 	c.front = newFront(c.Nodes, logger)
 	listener, err := program.Listen(ctx, "addr", "127.0.0.1:0")
 	if err != nil {
@@ -91,89 +92,92 @@ func (c *cluster) work(ctx context.Context, logger *slog.Logger) (*tally, error)
 	key := make([]byte, 32)
 	rand.Read(key)
 	c.node.Issuer, c.node.RefreshKeys, c.node.APISecret = program.URL(listener), [][]byte{key}, rand.Text()
-	c.node.AccessLifetime, c.node.Grace, c.node.KeyRotation, c.node.MaxRollback = c.AccessLifetime, c.Grace, c.KeyRotation, c.MaxRollback
+	c.node.AccessLifetime, c.node.Grace = c.AccessLifetime, c.Grace
+	c.node.KeyRotation, c.node.MaxRollback = c.KeyRotation, c.MaxRollback
 	opening, stopOpening := context.WithTimeoutCause(ctx, 30*time.Second, errNoStore)
 	defer stopOpening()
-	store, closeStore, err := c.node.Store.openWhenThere(opening, slog.New(slog.DiscardHandler))
+	store, closeStore, err := c.node.Store.openWithRetry(opening, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = closeStore() }()
 
-	l := newLoad(c.node.Issuer, nil, c.Sessions)
-	l.double, l.pace, c.tally = c.Double, c.Pace, l.tally
-	l.behind = func(ctx context.Context, grant string, generation uint32) bool {
+	l := newLoad(c.node.Issuer, nil, c.Clients)
+	l.double, l.pace, c.results = c.Double, c.Pace, l.results
+	l.storeIsBehind = func(ctx context.Context, grant string, generation uint32) bool {
 		g, err := store.Grant(ctx, grant)
 		return errors.Is(err, authserver.ErrNotFound) || err == nil && g.RevokedAt.IsZero() && g.Generation < generation
 	}
-	l.alive = func(ctx context.Context, grant string) bool {
+	l.isActive = func(ctx context.Context, grant string) bool {
 		g, err := store.Grant(ctx, grant)
 		return err == nil && g.RevokedAt.IsZero()
 	}
-	defer l.client.CloseIdleConnections()
-	defer c.stopParts()
+	defer l.httpClient.CloseIdleConnections()
+	defer c.stopProcesses()
 	for i := range c.Nodes {
 		if err := c.startNode(ctx, i); err != nil {
 			return nil, err
 		}
 	}
 	for i := range c.APIs {
-		p, err := startPart(ctx, "api", c.log("api", i), apiConfig{Issuer: c.node.Issuer, Secret: c.node.APISecret}, nil)
+		config := apiConfig{Issuer: c.node.Issuer, Secret: c.node.APISecret}
+		p, err := startProcess(ctx, "api", c.logFile("api", i), config, nil)
 		if err != nil {
 			return nil, err
 		}
 		c.apis = append(c.apis, p)
 		l.apis = append(l.apis, p.url)
 	}
-	sessions, err := c.signIn(ctx, store)
+	clients, err := c.createClients(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(c.out, "%d authorization servers at %s over %s, %d APIs, %d sessions, for %v\n", c.Nodes, c.node.Issuer, c.Store, c.APIs, c.Sessions, c.For)
+	fmt.Fprintf(c.out, "%d authorization servers at %s over %s, %d APIs, %d clients, for %v\n",
+		c.Nodes, c.node.Issuer, c.Store, c.APIs, c.Clients, c.For)
 
 	began := time.Now()
 	until := began.Add(c.For)
-	// What a session has begun it may end, for a minute.
+	// A client may finish what it has begun, for a minute.
 	loading, stopLoad := context.WithDeadline(ctx, until.Add(time.Minute))
 	defer stopLoad()
-	var clients sync.WaitGroup
-	for i := range c.Revoke { // one after the other, the middle one at half time
-		sessions[i].revokeAt = began.Add(c.For * time.Duration(i+1) / time.Duration(c.Revoke+1))
+	var running sync.WaitGroup
+	for i := range c.Revoke { // evenly spread over the run
+		clients[i].revokeAt = began.Add(c.For * time.Duration(i+1) / time.Duration(c.Revoke+1))
 	}
-	c.tally.going.Store(int64(len(sessions)))
-	for _, s := range sessions {
-		clients.Go(func() { l.run(loading, s, until) })
+	c.results.activeClients.Store(int64(len(clients)))
+	for _, cl := range clients {
+		running.Go(func() { l.run(loading, cl, until) })
 	}
-	trouble := c.disturb(ctx, began, until)
-	clients.Wait()
+	failure := c.disturb(ctx, began, until)
+	running.Wait()
 	took := time.Since(began)
-	if err := errors.Join(trouble, ctx.Err()); err != nil {
+	if err := errors.Join(failure, ctx.Err()); err != nil {
 		return nil, err
 	}
-	l.checkAtEnd(loading, store, sessions)
-	return c.tally, c.tally.print(c.out, took, c.mayLose())
+	l.checkAll(loading, store, clients)
+	return c.results, c.results.print(c.out, took, c.mayLoseWrites())
 }
 
-// signIn begins the sessions, as an application does that has signed its users in itself.
-func (c *cluster) signIn(ctx context.Context, store sessionStore) ([]*session, error) {
+// createClients creates the clients with their grants, as an application does that signs in users itself.
+func (c *cluster) createClients(ctx context.Context, store clusterStore) ([]*client, error) {
 	server, err := c.node.server(store, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	sessions := make([]*session, c.Sessions)
-	for i := range sessions {
+	clients := make([]*client, c.Clients)
+	for i := range clients {
 		t, err := server.IssueTokens(ctx, authserver.IssueRequest{ClientID: loadClient, Subject: fmt.Sprint("user ", i)})
 		if err != nil {
 			return nil, err
 		}
-		if sessions[i], err = newSession(i, t.RefreshToken); err != nil {
+		if clients[i], err = newClient(i, t.RefreshToken); err != nil {
 			return nil, err
 		}
 	}
-	return sessions, nil
+	return clients, nil
 }
 
-// disturb kills nodes and restarts the store until the time is over.
+// disturb kills nodes and restarts the store until the run ends.
 func (c *cluster) disturb(ctx context.Context, began, until time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -209,12 +213,12 @@ func (c *cluster) disturb(ctx context.Context, began, until time.Time) error {
 	return err
 }
 
-func (c *cluster) log(part string, n int) string {
-	return filepath.Join(c.dir, fmt.Sprintf("%s%d.log", part, n))
+func (c *cluster) logFile(process string, n int) string {
+	return filepath.Join(c.dir, fmt.Sprintf("%s%d.log", process, n))
 }
 
 func (c *cluster) startNode(ctx context.Context, i int) error {
-	p, err := startPart(ctx, "node", c.log("node", i), c.node, c.tally.event)
+	p, err := startProcess(ctx, "node", c.logFile("node", i), c.node, c.results.event)
 	if err != nil {
 		return err
 	}
@@ -224,19 +228,19 @@ func (c *cluster) startNode(ctx context.Context, i int) error {
 	return c.front.set(i, p.url)
 }
 
-// killNode ends a node as a crash does and starts it again. The front is not told: it has to notice.
+// killNode simulates a crash of a node, and starts it again. The front is not told: it must notice.
 func (c *cluster) killNode(ctx context.Context, i int) {
 	c.mu.Lock()
 	p := c.nodes[i]
 	c.mu.Unlock()
 	p.kill()
-	c.tally.kills.Add(1)
+	c.results.kills.Add(1)
 	if err := c.startNode(ctx, i); err != nil {
-		c.tally.say("node %d did not start again: %v", i, err)
+		c.results.note("node %d did not start again: %v", i, err)
 	}
 }
 
-func (c *cluster) stopParts() {
+func (c *cluster) stopProcesses() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var wg sync.WaitGroup

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// databaseConfig is a database server that is started for the run.
+// databaseConfig describes a database server that this program starts.
 type databaseConfig struct {
 	Kind, Dir   string
 	Port        int
 	AppendFsync string
 }
 
-// url is how nodes reach it.
+// url returns the URL for nodes.
 func (c databaseConfig) url() string {
 	if c.Kind == kindPostgres {
 		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", c.Port)
@@ -32,8 +32,8 @@ func (c databaseConfig) url() string {
 	return fmt.Sprintf("redis://127.0.0.1:%d/0", c.Port)
 }
 
-// freePort is one below those that the system gives to outgoing connections: otherwise a node that tries to reach the database while
-// it is away might be given the very port that it tries.
+// freePort returns a port below those for outgoing connections. Otherwise a node that connects while the database is
+// down might get the very port that it tries to reach.
 func freePort() (int, error) {
 	for range 100 {
 		port := 15_000 + rand.IntN(15_000) //nolint:gosec // nobody gains by guessing it
@@ -41,11 +41,11 @@ func freePort() (int, error) {
 			return port, l.Close()
 		}
 	}
-	return 0, errors.New("no port is free for a database")
+	return 0, errors.New("no free port for a database")
 }
 
-// findTool finds a program of the database: where Debian has those of PostgreSQL, of the newest, so that initdb and postgres are of the
-// same release, or in PATH.
+// findTool finds a program of the database, in PATH or where Debian installs PostgreSQL. There it takes the newest
+// release, so that initdb and postgres fit each other.
 func findTool(name string) (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	slices.Sort(found)
@@ -55,10 +55,9 @@ func findTool(name string) (string, error) {
 	return exec.LookPath(name)
 }
 
-// errNoDatabase says that there is nothing to start.
-var errNoDatabase = errors.New("there is no server to start for the run; install it, or name one with -postgres or -redis")
+var errNoDatabase = errors.New("no database server is installed; install one, or name one with -postgres or -redis")
 
-// installed tells whether a server of the kind can be started.
+// installed returns an error if no server of the kind can be started.
 func installed(kind string) error {
 	tools := []string{"redis-server"}
 	if kind == kindPostgres {
@@ -72,12 +71,12 @@ func installed(kind string) error {
 	return nil
 }
 
-// crashCommand makes the keeper of a database crash it.
+// crashCommand makes the database process crash its server.
 const crashCommand = "crash"
 
-// databasePart keeps one database server, which it starts and, when its own stdin ends, stops, and whose data it removes: so that
-// nothing of it can outlive the program.
-func databasePart(ctx context.Context, config json.RawMessage, commands <-chan string, logger *slog.Logger) error {
+// runDatabase runs a database server. When stdin ends, it stops the server and removes its data, so that nothing
+// survives the program.
+func runDatabase(ctx context.Context, config json.RawMessage, commands <-chan string, logger *slog.Logger) error {
 	var c databaseConfig
 	if err := json.Unmarshal(config, &c); err != nil {
 		return err
@@ -95,21 +94,21 @@ func databasePart(ctx context.Context, config json.RawMessage, commands <-chan s
 	fmt.Println(announce + c.url())
 	select {
 	case err := <-exited:
-		return fmt.Errorf("the database has ended by itself: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		return fmt.Errorf("the database exited by itself: %w", errors.Join(err, io.ErrUnexpectedEOF))
 	case <-commands:
 		if c.Kind == kindPostgres {
-			_ = cmd.Process.Signal(crash)
+			_ = cmd.Process.Signal(crashSignal)
 		} else {
 			_ = cmd.Process.Kill()
 		}
 		<-exited
 		return nil
 	case <-ctx.Done():
-		_ = cmd.Process.Signal(syscall.SIGINT) // both databases: a shutdown in order, without waiting for clients
+		_ = cmd.Process.Signal(syscall.SIGINT) // both databases shut down cleanly, without waiting for clients
 		select {
 		case <-exited:
 		case <-time.After(10 * time.Second):
-			logger.Warn("the database does not stop and is killed")
+			logger.Warn("the database does not stop; killing it")
 			_ = cmd.Process.Kill()
 			<-exited
 		}
@@ -117,20 +116,23 @@ func databasePart(ctx context.Context, config json.RawMessage, commands <-chan s
 	}
 }
 
-// command is the server in the foreground; a PostgreSQL cluster is made if there is none yet.
+// command returns the command that runs the server in the foreground. If needed, it initializes a PostgreSQL data
+// directory.
 func (c databaseConfig) command(ctx context.Context) (*exec.Cmd, error) {
 	if c.Kind == kindRedis {
 		server, err := findTool("redis-server")
 		if err != nil {
 			return nil, err
 		}
-		// Without rewrites there is one append-only file, which is the one to cut.
-		cmd := exec.Command(server, "--port", fmt.Sprint(c.Port), "--bind", "127.0.0.1", "--dir", c.Dir, "--save", "", "--appendonly", "yes", //nolint:noctx // stopped in order
-			"--appendfsync", c.AppendFsync, "--auto-aof-rewrite-percentage", "0", "--aof-load-truncated", "yes")
+		// Without rewrites there is only one append-only file, which cutPower truncates.
+		//nolint:noctx // stopped cleanly
+		cmd := exec.Command(server, "--port", fmt.Sprint(c.Port), "--bind", "127.0.0.1", "--dir", c.Dir, "--save", "",
+			"--appendonly", "yes", "--appendfsync", c.AppendFsync,
+			"--auto-aof-rewrite-percentage", "0", "--aof-load-truncated", "yes")
 		cmd.SysProcAttr = ownGroup()
 		return cmd, nil
 	}
-	attr, err := forDatabase(c.Dir)
+	attr, err := databaseUser(c.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +152,10 @@ func (c databaseConfig) command(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	// fsync and synchronous_commit are as PostgreSQL has them: on.
-	cmd := exec.Command(server, "-D", data, "-p", fmt.Sprint(c.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=") //nolint:noctx // stopped in order
+	// fsync and synchronous_commit keep their default: on.
+	//nolint:noctx // stopped cleanly
+	cmd := exec.Command(server, "-D", data, "-p", fmt.Sprint(c.Port), "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=")
 	cmd.Dir, cmd.SysProcAttr = c.Dir, attr
 	return cmd, nil
 }

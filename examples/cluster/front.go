@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// front is the one address of all authorization servers: a reverse proxy that gives each request to the next node that is ready.
+// front is the common address of all authorization servers: a reverse proxy that sends each request to the next ready
+// node.
 //
-// It sends a request to another node only if it could not even connect to the first, so that nothing was sent. A request that was
-// sent and not answered may have been carried out; whether to send it again is for the client to decide, who gets 502.
+// It sends a request to another node only if it could not connect to the first, so that nothing was sent. A request
+// that was sent but not answered may have taken effect. Its client gets 502 and decides whether to send it again.
 type front struct {
 	proxy     *httputil.ReverseProxy
 	transport *http.Transport
@@ -27,7 +28,7 @@ type front struct {
 }
 
 type backend struct {
-	url   *url.URL // nil: has never been started
+	url   *url.URL // nil: never started
 	ready bool
 }
 
@@ -49,7 +50,7 @@ func newFront(nodes int, logger *slog.Logger) *front {
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.proxy.ServeHTTP(w, r) }
 
-// set says where a node is from now on. It gets requests once it is ready.
+// set sets the address of a node. The node gets requests once it is ready.
 func (f *front) set(node int, address string) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -61,8 +62,8 @@ func (f *front) set(node int, address string) error {
 	return nil
 }
 
-// order returns the nodes to try: those that are ready, beginning with whose turn it is, or all if none is.
-func (f *front) order() (urls []*url.URL) {
+// candidates returns the nodes to try: the ready ones, in turns, or all of them if none is ready.
+func (f *front) candidates() (urls []*url.URL) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.turn++
@@ -79,8 +80,8 @@ func (f *front) order() (urls []*url.URL) {
 	return nil
 }
 
-// mark notes whether a node is ready, unless it has moved meanwhile.
-func (f *front) mark(u *url.URL, ready bool) {
+// setReady records whether a node is ready, unless its address has changed meanwhile.
+func (f *front) setReady(u *url.URL, ready bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.nodes {
@@ -90,25 +91,25 @@ func (f *front) mark(u *url.URL, ready bool) {
 	}
 }
 
-// maxForm is more than any request to an authorization server has.
-const maxForm = 64 << 10
+// maxBody is more than any request to an authorization server needs.
+const maxBody = 64 << 10
 
 // RoundTrip implements [http.RoundTripper] for the proxy.
 func (f *front) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
-		if body, err = io.ReadAll(io.LimitReader(r.Body, maxForm)); err != nil {
+		if body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
 			return nil, err
 		}
 	}
 	err := errors.New("no node has been started")
-	for _, u := range f.order() {
+	for _, u := range f.candidates() {
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = u.Scheme, u.Host
 		if r.Body != nil {
 			out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-			// For a kept connection that turns out to be closed before anything was written to it.
+			// The transport retries when a reused connection turns out to be closed before anything was written.
 			out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		}
 		var res *http.Response
@@ -119,12 +120,12 @@ func (f *front) RoundTrip(r *http.Request) (*http.Response, error) {
 		if !errors.As(err, &op) || op.Op != "dial" {
 			return nil, err
 		}
-		f.mark(u, false)
+		f.setReady(u, false)
 	}
 	return nil, err
 }
 
-// watch asks the nodes whether they are ready until ctx ends.
+// watch polls the readiness of the nodes until ctx ends.
 func (f *front) watch(ctx context.Context) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}, Timeout: 2 * time.Second}
 	defer client.CloseIdleConnections()
@@ -136,7 +137,7 @@ func (f *front) watch(ctx context.Context) {
 				u := f.nodes[i].url
 				f.mu.Unlock()
 				if u != nil {
-					f.mark(u, isReady(ctx, client, u))
+					f.setReady(u, isReady(ctx, client, u))
 				}
 				select {
 				case <-ctx.Done():
@@ -157,7 +158,7 @@ func isReady(ctx context.Context, client *http.Client, u *url.URL) bool {
 	if err != nil {
 		return false
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxForm))
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxBody))
 	_ = res.Body.Close()
 	return res.StatusCode == http.StatusOK
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What was sent is never sent to another node: the first may have carried it out.
-func TestFrontSendsARequestOnce(t *testing.T) {
+// A request that was sent is never sent to another node, since the first may have carried it out.
+func TestFrontSendsRequestOnce(t *testing.T) {
 	var reached atomic.Int64
 	works := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached.Add(1)
@@ -30,7 +30,7 @@ func TestFrontSendsARequestOnce(t *testing.T) {
 	defer dies.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	nobody := "http://" + l.Addr().String()
+	unreachable := "http://" + l.Addr().String()
 	require.NoError(t, l.Close())
 
 	for _, row := range []struct {
@@ -39,12 +39,12 @@ func TestFrontSendsARequestOnce(t *testing.T) {
 		answers map[int]bool
 		reached int64 // by 10 requests
 	}{
-		{"a node that works", []string{works.URL}, map[int]bool{200: true}, 10},
-		{"a node where nobody listens is passed over", []string{nobody, works.URL}, map[int]bool{200: true}, 10},
+		{"a working node", []string{works.URL}, map[int]bool{200: true}, 10},
+		{"a node that does not listen is skipped", []string{unreachable, works.URL}, map[int]bool{200: true}, 10},
 		{"a node that dies with the request", []string{dies.URL}, map[int]bool{502: true}, 10},
-		{"one that dies and one that works", []string{dies.URL, works.URL}, map[int]bool{200: true, 502: true}, 10},
-		{"nobody", []string{nobody}, map[int]bool{502: true}, 0},
-		{"no node yet", []string{""}, map[int]bool{502: true}, 0},
+		{"a node that dies and a working one", []string{dies.URL, works.URL}, map[int]bool{200: true, 502: true}, 10},
+		{"no node listens", []string{unreachable}, map[int]bool{502: true}, 0},
+		{"no node has started", []string{""}, map[int]bool{502: true}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFront(len(row.nodes), slog.New(slog.DiscardHandler))

@@ -1,18 +1,20 @@
-// Command cluster shows that a cluster of authorization servers loses nothing. It starts several of them as processes of
-// their own over one PostgreSQL or Redis, behind one issuer URL, with a few APIs that accept their tokens, and lets hundreds of
-// sessions refresh as fast as they can. Meanwhile it kills servers (SIGKILL), rotates signing keys every few seconds, restarts the
-// database, or cuts its power. Then it counts: sessions that were lost, sessions that were forked, access tokens that were
-// refused. It ends with exit code 0 only if there are none, except for sessions that were lost, or go on although they were ended,
-// because the store was set up so that it may forget (-appendfsync everysec -power-cut).
+// Command cluster shows that a cluster of authorization servers loses nothing.
+//
+// It starts several servers as processes over one PostgreSQL or Redis, behind one issuer URL, and a few APIs that
+// accept their tokens. Hundreds of clients refresh as fast as they can. Meanwhile the program kills servers (SIGKILL),
+// rotates signing keys every few seconds, and crashes the database or cuts its power. Then it counts grants that were
+// lost or forked, and access tokens that were rejected. It exits with code 0 only if there are none. Where the store is
+// configured so that it may lose writes (-appendfsync everysec -power-cut), grants and revocations that were lost with
+// them are allowed.
 //
 //	go run .                                          three servers over PostgreSQL for a minute, one killed every 3 s
 //	go run . -restart-store                           PostgreSQL crashes half-way, too
-//	go run . -store redis -restart-store -power-cut   Redis, and the end of its append-only file is gone
+//	go run . -store redis -restart-store -power-cut   Redis loses the end of its append-only file
 //
-// Without -postgres or -redis it starts a server of its own from what is installed, in a temporary directory.
+// Without -postgres or -redis it starts an installed database server in a temporary directory.
 //
-// The parts run as the same program with one of the words node, api and database as their only argument. What they need to
-// know, secrets among it, they read from stdin; when stdin ends, so do they: no process outlives the program, however it ends.
+// The processes are this same program, with node, api or database as its only argument. They read their configuration
+// and secrets from stdin, and exit when stdin ends. So no process survives the program, however it ends.
 package main
 
 import (
@@ -23,10 +25,10 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 2 && parts[os.Args[1]] != nil {
-		os.Exit(runPart(os.Args[1]))
+	if len(os.Args) == 2 && processes[os.Args[1]] != nil {
+		os.Exit(runProcess(os.Args[1]))
 	}
-	logRedis(slog.New(slog.DiscardHandler)) // that the database is away is what this is about
+	logRedis(slog.New(slog.DiscardHandler)) // outages of the database are expected here
 	var o options
 	program.Main("cluster", o.define, o.main)
 }

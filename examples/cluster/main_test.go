@@ -16,43 +16,44 @@ import (
 	"github.com/bearergate/bearergate/examples/internal/program"
 )
 
-// TestMain turns the test binary into one of the parts when it is started as one.
+// TestMain lets the test binary be one of the processes of the cluster.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && parts[os.Args[1]] != nil {
-		os.Exit(runPart(os.Args[1]))
+	if len(os.Args) == 2 && processes[os.Args[1]] != nil {
+		os.Exit(runProcess(os.Args[1]))
 	}
 	logRedis(slog.New(slog.DiscardHandler))
 	os.Exit(m.Run())
 }
 
-// a run that is small enough for a test: it starts real processes and ends by itself.
-func short(store string) *options {
-	return &options{Store: store, Nodes: 2, APIs: 1, Sessions: 10, For: 5 * time.Second, Kill: time.Second, RestartStore: true,
-		AppendFsync: always, MaxRollback: -1, AccessLifetime: 30 * time.Second, Grace: 10 * time.Second, KeyRotation: 1500 * time.Millisecond, Double: 20, Revoke: 1}
+// shortRun returns options for a short run with real processes.
+func shortRun(store string) *options {
+	return &options{Store: store, Nodes: 2, APIs: 1, Clients: 10, For: 5 * time.Second, Kill: time.Second,
+		RestartStore: true, AppendFsync: always, MaxRollback: -1, AccessLifetime: 30 * time.Second, Grace: 10 * time.Second,
+		KeyRotation: 1500 * time.Millisecond, Double: 20, Revoke: 1}
 }
 
-// secretsInLogs are the shapes of what nothing may print.
-var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|SealKey|RefreshKeys|APISecret`)
+// secrets matches what the program must never print.
+var secrets = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|SealKey|RefreshKeys|APISecret`)
 
 func TestNothingIsLost(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		store  string
 		change func(*options)
-		check  func(t *testing.T, c *tally)
+		check  func(t *testing.T, c *results)
 	}{
-		{"over PostgreSQL, which crashes", kindPostgres, nil, nil},
-		{"over Redis, which syncs always and whose power is cut", kindRedis, func(o *options) { o.PowerCut = true }, nil},
-		{"over Redis, which syncs every second and whose power is cut", kindRedis,
+		{"PostgreSQL crashes", kindPostgres, nil, nil},
+		{"power cut of Redis with appendfsync always", kindRedis, func(o *options) { o.PowerCut = true }, nil},
+		{"power cut of Redis with appendfsync everysec", kindRedis,
 			func(o *options) { o.PowerCut, o.AppendFsync = true, everysec },
-			func(t *testing.T, c *tally) {
-				assert.NotZero(t, c.events["refresh.healed"], "the cut took something away, and the sessions went on")
+			func(t *testing.T, c *results) {
+				assert.NotZero(t, c.events["refresh.healed"], "the power cut lost writes, and the grants were healed")
 				assert.Zero(t, c.rolledBack.Load())
 			}},
-		{"over Redis, which forgets and may not be healed", kindRedis,
+		{"power cut of Redis with appendfsync everysec, without healing", kindRedis,
 			func(o *options) { o.PowerCut, o.AppendFsync, o.MaxRollback = true, everysec, 0 },
-			func(t *testing.T, c *tally) {
-				assert.NotZero(t, c.rolledBack.Load(), "sessions that were ahead are over, and are counted as what they are")
+			func(t *testing.T, c *results) {
+				assert.NotZero(t, c.rolledBack.Load(), "grants ahead of the store are lost, and counted as such")
 			}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -60,27 +61,27 @@ func TestNothingIsLost(t *testing.T) {
 			if err := installed(row.store); err != nil && os.Getenv("CI") == "" {
 				t.Skip(err)
 			}
-			o := short(row.store)
+			o := shortRun(row.store)
 			if row.change != nil {
 				row.change(o)
 			}
 			var out bytes.Buffer
 			c, err := o.run(t.Context(), &out, slog.New(slog.DiscardHandler))
 			require.NoError(t, err, out.String())
-			assert.True(t, c.ok(o.mayLose()), out.String())
+			assert.True(t, c.ok(o.mayLoseWrites()), out.String())
 			assert.NotZero(t, c.kills.Load())
 			assert.EqualValues(t, 1, c.restarts.Load())
 			assert.NotZero(t, c.events["refresh.replayed"])
-			assert.Greater(t, len(c.kids), 1, "signing keys were rotated meanwhile")
-			if o.MaxRollback > 0 || !o.mayLose() {
-				assert.EqualValues(t, o.Sessions-o.Revoke, c.onlyOne.Load())
-				assert.EqualValues(t, o.Sessions-o.Revoke, c.thieves.Load())
+			assert.Greater(t, len(c.kids), 1, "signing keys were rotated")
+			if o.MaxRollback > 0 || !o.mayLoseWrites() {
+				assert.EqualValues(t, o.Clients-o.Revoke, c.oneTokenWorks.Load())
+				assert.EqualValues(t, o.Clients-o.Revoke, c.reuseDetected.Load())
 			}
-			if !o.mayLose() {
+			if !o.mayLoseWrites() {
 				assert.EqualValues(t, o.Revoke, c.revoked.Load())
-				assert.Len(t, c.ends, o.Revoke*o.APIs, "each API refused the tokens of the session that was revoked")
+				assert.Len(t, c.revocationDelays, o.Revoke*o.APIs, "each API rejected the token of the revoked grant")
 			}
-			assert.NotRegexp(t, secretsInLogs, out.String())
+			assert.NotRegexp(t, secrets, out.String())
 			if row.check != nil {
 				row.check(t, c)
 			}
@@ -89,18 +90,18 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// Ended by a signal it leaves neither processes nor files.
-func TestAnInterruptEndsEverything(t *testing.T) {
+// After an interrupt no process and no file is left.
+func TestInterruptStopsEverything(t *testing.T) {
 	if err := installed(kindRedis); err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	require.NoError(t, os.Chmod(os.Getenv("TMPDIR"), 0o755)) //nolint:gosec // nothing is in it
-	o := short(kindRedis)
+	require.NoError(t, os.Chmod(os.Getenv("TMPDIR"), 0o755)) //nolint:gosec // it is empty
+	o := shortRun(kindRedis)
 	o.For = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	var out bytes.Buffer
-	_, err := o.run(ctx, writer(func(p []byte) (int, error) { // the first line comes when everything runs
+	_, err := o.run(ctx, writer(func(p []byte) (int, error) { // the first line is printed when everything runs
 		cancel()
 		return out.Write(p)
 	}), slog.New(slog.DiscardHandler))
@@ -114,11 +115,14 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-func TestABadFlagEndsWithOneLineThatNamesIt(t *testing.T) {
+func TestBadFlagIsNamedInOneLine(t *testing.T) {
 	for _, args := range []string{
-		"-colour", "-store mysql", "-nodes 0", "-sessions -1", "-for 0s", "-for soon", "-kill -1s", "-appendfsync no", "-store redis -grace 2m",
-		"-restart-store -postgres postgres://127.0.0.1/x", "-power-cut", "-store redis -power-cut", "-redis redis://127.0.0.1", "-postgres http://x", "-store redis -redis x", "-away 1s", "-restart-store -away 31s", "-double 101", "-sessions 5 -revoke 5",
-		"-max-rollback -2", "-appendfsync everysec", "-store redis -appendfsync always -redis redis://127.0.0.1", "-key-rotation 0s", "-access-token-lifetime 1s",
+		"-colour", "-store mysql", "-nodes 0", "-clients -1", "-for 0s", "-for soon", "-kill -1s",
+		"-appendfsync no", "-store redis -grace 2m",
+		"-restart-store -postgres postgres://127.0.0.1/x", "-power-cut", "-store redis -power-cut",
+		"-redis redis://127.0.0.1", "-postgres http://x", "-store redis -redis x", "-outage 1s", "-restart-store -outage 31s",
+		"-double 101", "-clients 5 -revoke 5", "-max-rollback -2", "-appendfsync everysec",
+		"-store redis -appendfsync always -redis redis://127.0.0.1", "-key-rotation 0s", "-access-token-lifetime 1s",
 	} {
 		t.Run(args, func(t *testing.T) {
 			var o options

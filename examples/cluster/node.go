@@ -16,7 +16,7 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// nodeConfig is what all authorization servers of the cluster have in common: all of it.
+// nodeConfig is the configuration of all authorization servers of the cluster.
 type nodeConfig struct {
 	Issuer                             string
 	Store                              storeConfig
@@ -26,18 +26,21 @@ type nodeConfig struct {
 	MaxRollback                        int
 }
 
-// loadClient is the client that all sessions belong to.
+// loadClient is the client ID of all grants.
 const loadClient = "load"
 
-// clockSkew is what the APIs of the cluster allow.
+// clockSkew is the clock skew that the APIs allow.
 const clockSkew = 10 * time.Second
 
 // server makes an authorization server over a store.
-func (c nodeConfig) server(store sessionStore, onEvent func(context.Context, authserver.Event), logger *slog.Logger) (*authserver.Server, error) {
+func (c nodeConfig) server(
+	store clusterStore, onEvent func(context.Context, authserver.Event), logger *slog.Logger,
+) (*authserver.Server, error) {
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{
 		Store:       store,
 		RotateEvery: c.KeyRotation,
-		// The document may be kept for a quarter of a key's life, and the next key is in it for the whole of its predecessor's.
+		// The key set may be cached for a quarter of a key's lifetime. It contains the next key for that whole
+		// lifetime.
 		MaxAge:        c.KeyRotation / 4,
 		TokenLifetime: c.AccessLifetime + clockSkew,
 		Logger:        logger,
@@ -57,14 +60,15 @@ func (c nodeConfig) server(store sessionStore, onEvent func(context.Context, aut
 	return authserver.New(cfg)
 }
 
-// nodePart is one authorization server. It prints the kinds of its rarer events, so that they are counted even if it is killed.
-func nodePart(ctx context.Context, config json.RawMessage, _ <-chan string, logger *slog.Logger) error {
+// runNode runs one authorization server. It prints the kinds of its rarer events, so that they are counted even if it
+// is killed.
+func runNode(ctx context.Context, config json.RawMessage, _ <-chan string, logger *slog.Logger) error {
 	var c nodeConfig
 	if err := json.Unmarshal(config, &c); err != nil {
 		return errors.New("the configuration cannot be read") // the cause might quote it
 	}
 	logRedis(logger)
-	store, closeStore, err := c.Store.openWhenThere(ctx, logger)
+	store, closeStore, err := c.Store.openWithRetry(ctx, logger)
 	if err != nil {
 		return err
 	}
@@ -94,10 +98,10 @@ func nodePart(ctx context.Context, config json.RawMessage, _ <-chan string, logg
 	return err
 }
 
-// logRedis sets where the Redis client says that it cannot connect.
+// logRedis sets the logger of the Redis client.
 func logRedis(logger *slog.Logger) { redis.SetLogger(redisLogger{logger: logger}) }
 
-// redisLogger sends what the Redis client has to say to the log.
+// redisLogger forwards messages of the Redis client.
 type redisLogger struct{ logger *slog.Logger }
 
 func (l redisLogger) Printf(ctx context.Context, format string, v ...any) {

@@ -10,19 +10,19 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps the terminal's signals from a child.
+// ownGroup shields a child from signals of the terminal.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// forDatabase is how a database runs: as the user postgres if this is root, for whom PostgreSQL does not run. The directory becomes
-// that user's.
-func forDatabase(dir string) (*syscall.SysProcAttr, error) {
+// databaseUser returns the attributes of a database process. PostgreSQL refuses to run as root; then it runs as the
+// user postgres, who also gets the directory.
+func databaseUser(dir string) (*syscall.SysProcAttr, error) {
 	attr := ownGroup()
 	if os.Geteuid() != 0 {
 		return attr, nil
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return nil, fmt.Errorf("PostgreSQL does not run for root: %w", err)
+		return nil, fmt.Errorf("PostgreSQL does not run as root: %w", err)
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
@@ -36,5 +36,5 @@ func forDatabase(dir string) (*syscall.SysProcAttr, error) {
 	return attr, os.Chown(dir, uid, gid)
 }
 
-// crash makes all processes of a PostgreSQL server end at once, without a checkpoint or anything else (its immediate shutdown).
-var crash os.Signal = syscall.SIGQUIT
+// crashSignal ends all processes of a PostgreSQL server at once, without a checkpoint (its immediate shutdown).
+var crashSignal os.Signal = syscall.SIGQUIT

@@ -17,41 +17,41 @@ import (
 	"github.com/bearergate/bearergate/examples/internal/program"
 )
 
-// parts are what the program can be besides itself. Each gets its configuration, the rest of stdin line by line, and a context
-// that ends with stdin.
-var parts = map[string]func(ctx context.Context, config json.RawMessage, commands <-chan string, logger *slog.Logger) error{
-	"node": nodePart, "api": apiPart, "database": databasePart,
-}
+// A processMain is the main function of a process. It gets its configuration, the rest of stdin line by line, and a
+// context that ends with stdin.
+type processMain func(ctx context.Context, config json.RawMessage, commands <-chan string, logger *slog.Logger) error
 
-// runPart is the main function of a part.
-func runPart(name string) int {
+var processes = map[string]processMain{"node": runNode, "api": runAPI, "database": runDatabase}
+
+// runProcess runs one of the processes and returns its exit code.
+func runProcess(name string) int {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	in := bufio.NewReader(os.Stdin)
 	config, err := in.ReadBytes('\n')
 	if err != nil {
-		logger.Error("no configuration", "part", name)
+		logger.Error("no configuration", "process", name)
 		return program.ExitError
 	}
 	commands := make(chan string)
 	go func() {
-		defer cancel() // the program that started this part has gone
+		defer cancel() // the parent has exited
 		for lines := bufio.NewScanner(in); lines.Scan(); {
 			commands <- lines.Text()
 		}
 	}()
-	if err := parts[name](ctx, config, commands, logger); err != nil && !errors.Is(err, context.Canceled) {
-		logger.Error("ended", "part", name, "error", err)
+	if err := processes[name](ctx, config, commands, logger); err != nil && !errors.Is(err, context.Canceled) {
+		logger.Error("failed", "process", name, "error", err)
 		return program.ExitError
 	}
 	return program.ExitOK
 }
 
-// announce tells the parent that the part accepts connections.
+// announce begins the line that tells the parent where the process listens.
 const announce = "listening on "
 
-// process is a running part.
+// process is a running process.
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
@@ -59,9 +59,9 @@ type process struct {
 	exited chan struct{}
 }
 
-// startPart starts a part, hands it its configuration, and waits until it announces itself. Its further lines on stdout go to
-// onLine; what it logs goes to a file.
-func startPart(ctx context.Context, name, logFile string, config any, onLine func(string)) (*process, error) {
+// startProcess starts a process, passes it its configuration, and waits for its announcement. Further lines on its
+// stdout go to onLine, its log goes to a file.
+func startProcess(ctx context.Context, name, logFile string, config any, onLine func(string)) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func startPart(ctx context.Context, name, logFile string, config any, onLine fun
 	defer log.Close()
 	p := &process{cmd: exec.Command(self, name), exited: make(chan struct{})} //nolint:noctx // it ends with its stdin
 	p.cmd.Stderr = log
-	p.cmd.SysProcAttr = ownGroup() // so that ^C reaches this program alone, which ends the others in order
+	p.cmd.SysProcAttr = ownGroup() // so that ^C reaches only this program, which then stops the others
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -108,20 +108,20 @@ func startPart(ctx context.Context, name, logFile string, config any, onLine fun
 	case p.url = <-listening:
 		return p, nil
 	case <-p.exited:
-		return nil, fmt.Errorf("%s ended at once: see %s", name, filepath.Base(logFile))
+		return nil, fmt.Errorf("%s exited early: see %s", name, filepath.Base(logFile))
 	case <-ctx.Done():
 		p.kill()
 		return nil, ctx.Err()
 	}
 }
 
-// kill ends the process as a crash does, and waits until it is gone.
+// kill simulates a crash of the process, and waits for its end.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// stop closes stdin and waits; what does not end by itself is killed.
+// stop closes stdin and waits. It kills a process that does not exit by itself.
 func (p *process) stop() {
 	_ = p.in.Close()
 	select {

@@ -18,21 +18,22 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// storeConfig says where the store is and what its keys are. All nodes get the same.
+// storeConfig describes the store. All nodes get the same one.
 type storeConfig struct {
 	Kind, URL string
-	Space     string // a schema or a prefix of the run's own
+	Space     string // the schema or the key prefix of this run
 	SealKey   []byte
 }
 
-// sessionStore keeps sessions and signing keys.
-type sessionStore interface {
+// clusterStore stores grants and signing keys.
+type clusterStore interface {
 	authserver.Store
 	jwks.KeyStore
 }
 
-// connections is how many a node has to its database: few, since there are many nodes and the database has few processors.
-const connections = 8
+// maxConnections limits the connections of a node to its database: there are many nodes, and the database has few
+// processors.
+const maxConnections = 8
 
 func newStoreConfig(kind, url string) storeConfig {
 	key := make([]byte, 32)
@@ -40,12 +41,12 @@ func newStoreConfig(kind, url string) storeConfig {
 	return storeConfig{Kind: kind, URL: url, Space: "cluster_" + rand.Text()[:12], SealKey: key}
 }
 
-// open connects. The function that it returns closes the connections.
-func (c storeConfig) open(ctx context.Context) (sessionStore, func() error, error) {
+// open opens the store. The returned function closes its connections.
+func (c storeConfig) open(ctx context.Context) (clusterStore, func() error, error) {
 	seal := [][]byte{c.SealKey}
 	if c.Kind == kindPostgres {
 		s, err := pgstore.Open(ctx, pgstore.Config{URL: c.URL, Schema: c.Space, SealKeys: seal,
-			Configure: func(p *pgxpool.Config) { p.MaxConns = connections }})
+			Configure: func(p *pgxpool.Config) { p.MaxConns = maxConnections }})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -63,7 +64,8 @@ func (c storeConfig) open(ctx context.Context) (sessionStore, func() error, erro
 	return s, client.Close, nil
 }
 
-// checkURL tells whether a URL names a server of the kind. The error does not repeat it, as there may be a password in it.
+// checkURL returns an error if a URL is not one of the kind. The error does not quote the URL, which may contain a
+// password.
 func checkURL(kind, url string) error {
 	var err error
 	if kind == kindPostgres {
@@ -82,14 +84,14 @@ func (c storeConfig) redis() (*redis.Client, error) {
 	if err != nil {
 		return nil, checkURL(c.Kind, c.URL)
 	}
-	o.PoolSize, o.ContextTimeoutEnabled = connections, true
+	o.PoolSize, o.ContextTimeoutEnabled = maxConnections, true
 	return redis.NewClient(o), nil
 }
 
 var errNoStore = errors.New("the store cannot be opened")
 
-// openWhenThere tries again until the database is there, or ctx ends.
-func (c storeConfig) openWhenThere(ctx context.Context, logger *slog.Logger) (sessionStore, func() error, error) {
+// openWithRetry retries until the database can be reached, or ctx ends.
+func (c storeConfig) openWithRetry(ctx context.Context, logger *slog.Logger) (clusterStore, func() error, error) {
 	for {
 		s, closeStore, err := c.open(ctx)
 		if err == nil {
@@ -107,7 +109,7 @@ func (c storeConfig) openWhenThere(ctx context.Context, logger *slog.Logger) (se
 	}
 }
 
-// drop removes everything of this run from a server that goes on.
+// drop deletes the data of this run from a server that keeps running.
 func (c storeConfig) drop(ctx context.Context) error {
 	if c.Kind == kindPostgres {
 		conn, err := pgx.Connect(ctx, c.URL)
