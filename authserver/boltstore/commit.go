@@ -106,7 +106,7 @@ func (c *committer) cancel(p *pendingMutation) bool {
 	return i >= 0
 }
 
-// close waits for the queued mutations and refuses further ones.
+// close waits for the queued mutations and rejects further ones.
 func (c *committer) close() {
 	c.mu.Lock()
 	c.closed = true

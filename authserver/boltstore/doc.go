@@ -18,8 +18,8 @@
 //
 // A backup needs both files.
 //
-// To rotate the key of refresh tokens: 1. Insert a new first line and restart. 2. After one refresh token lifetime
-// remove the old line and restart.
+// To rotate the key of refresh tokens, insert a new first line and restart. After one refresh token lifetime, remove
+// the old line and restart.
 //
 // # Durability
 //

@@ -29,7 +29,8 @@ type Config struct {
 	// The first one encrypts, all of them decrypt. At least one is **required**.
 	//
 	// To rotate: 1. Append the new key and deploy everywhere. 2. Move it to the front and deploy everywhere. 3. Remove
-	// the old key. [Open] encrypts again what was not encrypted with the first key.
+	// the old key. [Open] encrypts again what was not encrypted with the first key. So before step 3, one process must
+	// start after the last one with the old order has stopped.
 	SealKeys [][]byte
 
 	// Schema is the schema of the tables; the default is "bearergate". Statements use qualified names, so search_path
