@@ -64,7 +64,7 @@ func ExampleNewConfig() {
 	// middleware: config: issuer "http://issuer.example": algorithm "HS256" is never accepted: it does not prove who signed
 }
 
-// Two issuers, each with its own audience and terms.
+// Two issuers, each with its own audience and rules.
 func ExampleNewIssuer() {
 	customers := authtest.NewIssuer(nil, authtest.IssuedBy("https://customers.test"))
 	staff := authtest.NewIssuer(nil, authtest.IssuedBy("https://staff.test"))
@@ -118,6 +118,50 @@ func ExampleConfig_optional() {
 	// 200 hello stranger
 	// 200 hello alice
 	// 401 Bearer realm="api1", error="invalid_token", error_description="The audience is not accepted" {"error":"invalid_token","error_description":"The audience is not accepted"}
+}
+
+// A proxy in front that sends the token in a header of its own, here Cloudflare Access.
+func ExampleFromHeader() {
+	iss := authtest.NewIssuer(nil, authtest.IssuedBy("https://team.cloudflareaccess.com"))
+	cfg := iss.Config("4714c1358e65fe4b408ad6d432a5f878f08194bdb4752441fd56faefa9b2b6f2") // the application's AUD tag
+	cfg.Credentials = middleware.FromHeader("Cf-Access-Jwt-Assertion")
+	auth, err := middleware.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer auth.Close()
+
+	h := auth.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "ok") }))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cf-Access-Jwt-Assertion", iss.Token(authtest.Audience(cfg.Issuer.Audiences...)))
+	show(h, r)
+	// Output:
+	// 200 ok
+}
+
+// Browsers send a cookie, other clients the Authorization header; a request with both is malformed.
+func ExampleOneOf() {
+	iss := authtest.NewIssuer(nil)
+	cfg := iss.Config("api1")
+	cfg.Credentials = middleware.OneOf(middleware.FromAuthorization, middleware.FromCookie("access_token"))
+	auth, err := middleware.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer auth.Close()
+
+	// The browser sends the cookie for whoever asks: the application protects itself against cross-site requests.
+	h := http.NewCrossOriginProtection().Handler(auth.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "ok")
+	})))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(&http.Cookie{Name: "access_token", Value: iss.Token()})
+	show(h, r)
+	r.Header.Set("Authorization", "Bearer "+iss.Token())
+	show(h, r)
+	// Output:
+	// 200 ok
+	// 400 Bearer realm="api1", error="invalid_request", error_description="The request carries more than one access token" {"error":"invalid_request","error_description":"The request carries more than one access token"}
 }
 
 // Scopes, one line a route.
