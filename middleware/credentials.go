@@ -114,12 +114,18 @@ func (b *Bearer) credentials(r *http.Request) (string, error) {
 	switch {
 	case err == nil && raw == "":
 		return "", refuse(verdictNoToken)
-	case err != nil && refusalOf(err) == nil && classOf(err) == nil:
-		return "", refuse(verdictCredentials).withCause(err)
+	case err == nil:
+		return raw, nil
 	case errors.Is(err, errEmptyBearer) && b.style.emptyBearerIsNone:
 		return "", refuse(verdictNoToken)
+	case refusalOf(err) != nil:
+		return "", err
 	}
-	return raw, err
+	verdict := classVerdicts[classOf(err)] // a reader of the caller's own failed
+	if verdict == nil {
+		verdict = verdictCredentials
+	}
+	return "", refuse(verdict).withCause(err)
 }
 
 // isForm reports whether r's body is a form that may carry a token: single-part, and with a method that gives the body

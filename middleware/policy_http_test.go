@@ -168,6 +168,8 @@ var httpPolicies = []policy{
 	{"optional, and absent", with(optional), header(), 200, "no_token", nothing},
 	{"optional, and another scheme", with(optional), header("Basic YWxpY2U6c2VjcmV0"), 200, "no_token", nothing},
 	{"optional, and good", with(optional), header("Bearer TOKEN"), 200, "accepted", nothing},
+	{"optional, and a reader of one's own finds none", all(with(optional), ownReader("", fmt.Errorf("x: %w", middleware.ErrNoToken))), header(), 200, "no_token", nothing},
+	{"optional, and a reader of one's own fails", all(with(optional), ownReader("", errRevoked)), header(), 400, "malformed_credentials", badRequest(malformedCredentials)},
 	{"optional, and bad", with(optional), header("Bearer x.y.z"), 401, "malformed", invalid(malformedToken)},
 	{"optional, and malformed", with(optional), header("Bearer"), 400, "malformed_credentials", badRequest(malformedCredentials)},
 	{"optional, and two", with(optional), header("Bearer TOKEN", "Bearer TOKEN"), 400, "multiple_tokens", badRequest(twoTokens)},

@@ -31,7 +31,7 @@ func NewValidator(cfg *Config) (*Validator, error) {
 	if errs := v.cfg.check(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	v.cache = hits.New(cfg.CacheBytes, (*verified).useless)
+	v.cache = hits.New(cfg.CacheBytes, (*verified).expired)
 	v.limit.init(cfg.MaxVerifications)
 	var errs []error
 	for _, terms := range v.cfg.issuers() {
@@ -116,8 +116,8 @@ func (a *verified) stillPublished(ctx context.Context) bool {
 // maxSkew is more than anybody's ClockSkew: what is evicted first need not be known exactly.
 const maxSkew = time.Hour
 
-// useless reports whether the token will not be accepted again.
-func (a *verified) useless(now time.Time) bool {
+// expired reports whether the token will not be accepted again.
+func (a *verified) expired(now time.Time) bool {
 	return !a.token.times.expiry.IsZero() && now.After(a.token.times.expiry.Add(maxSkew)) || !a.key.Current()
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,7 +106,7 @@ func (c *Cache[V]) Put(text string, value V, size int, now time.Time) {
 	if c == nil {
 		return
 	}
-	text = string(append([]byte(nil), text...)) // a copy, or it could keep a whole request alive
+	text = strings.Clone(text) // or it could keep a whole request alive
 	e := &entry[V]{text: text, value: value, size: size + rounded(len(text)) + rounded(int(unsafe.Sizeof(entry[V]{})))}
 	if e.size > min(c.bytes, math.MaxInt32) {
 		return
