@@ -6,24 +6,24 @@ import (
 	"net/http"
 )
 
-// Event tells what happened. It never holds a token, code, secret or password.
+// Event is something that happened. It never holds a token, code, secret or password.
 type Event struct {
 	// Kind is one of: token.issued, refresh.rotated, refresh.reissued, refresh.replayed, refresh.reuse, refresh.forged,
-	// refresh.healed, refresh.capped, client.failed, client.mismatch, code.forged, code.replayed, store.rollback, grant.revoked, login.succeeded,
-	// login.failed, login.throttled, logout, cleanup.
+	// refresh.healed, refresh.capped, client.failed, client.mismatch, code.forged, code.replayed, store.rollback,
+	// grant.revoked, login.succeeded, login.failed, login.throttled, logout, cleanup.
 	Kind       string
 	ClientID   string
 	Subject    string
 	GrantID    string
 	GrantType  string
 	Reason     string
-	Generation uint32 // that was presented
-	Current    uint32 // that the store has
-	Count      int    // rows that were revoked or deleted; how often the generation was replayed
+	Generation uint32 // presented by the client
+	Current    uint32 // in the store
+	Count      int    // of revoked or deleted rows, or of replays of the generation
 	RemoteAddr string
 }
 
-// LogValue lists the fields that are set.
+// LogValue returns the fields that are set.
 func (e Event) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("kind", e.Kind)}
 	for _, f := range []struct{ name, value string }{
@@ -45,17 +45,18 @@ func (e Event) LogValue() slog.Value {
 
 // suspicious events are logged at level Warn.
 var suspicious = map[string]bool{
-	"refresh.reuse": true, "refresh.forged": true, "code.forged": true, "client.mismatch": true, "code.replayed": true, "store.rollback": true,
-	"login.throttled": true, "refresh.healed": true, "refresh.capped": true,
+	"refresh.reuse": true, "refresh.forged": true, "code.forged": true, "client.mismatch": true, "code.replayed": true,
+	"store.rollback": true, "login.throttled": true, "refresh.healed": true, "refresh.capped": true,
 }
 
 type remoteAddrKey struct{}
 
+// withRemoteAddr returns the request's context with its RemoteAddr, for events.
 func withRemoteAddr(r *http.Request) context.Context {
 	return context.WithValue(r.Context(), remoteAddrKey{}, r.RemoteAddr)
 }
 
-// event reports e to the log and the hook.
+// event reports e to the log and to Config.OnEvent.
 func (s *Server) event(ctx context.Context, e Event) {
 	if e.RemoteAddr == "" {
 		e.RemoteAddr, _ = ctx.Value(remoteAddrKey{}).(string)
