@@ -10,17 +10,16 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// errTokenRevoked says that an access token has been ended before its time.
-var errTokenRevoked = errors.New("authserver: the grant is revoked or expired, or the access token was replaced")
+var errTokenRevoked = errors.New("authserver: the grant is revoked or gone, or the access token was replaced")
 
-// CheckAccessToken refuses access tokens of grants that are revoked and, with [Config].RevokePreviousAccessToken, those that a refresh
-// has replaced. It is made for [middleware.Config].Check of an API in the same process:
+// CheckAccessToken rejects access tokens of revoked grants and, with [Config].RevokePreviousAccessToken, those that a
+// refresh has replaced. It is made for [middleware.Config].Check of an API in the same process:
 //
 //	cfg.Check = srv.CheckAccessToken
 //
-// Signature, times and audience have been judged when it is called; it reads one row of the [Store]. An API elsewhere asks the
-// introspection endpoint, which applies the same rules. Tokens of client_credentials have no row and pass, and so do those
-// of other issuers, which are not this server's to judge.
+// The middleware has validated signature, times and audience before; CheckAccessToken reads one row of the [Store]. An API
+// in another process asks the introspection endpoint, which applies the same rules. Tokens of client_credentials have no
+// row and are accepted, and so are tokens of other issuers.
 //
 // Errors: one that wraps [middleware.ErrInvalidToken], or [middleware.ErrCheckUnavailable] when the store can't say.
 func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) error {
@@ -37,7 +36,8 @@ func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) erro
 	}
 }
 
-// checkNotRevoked tells whether the access token with that jti has been ended: nil, errTokenRevoked, or an error when that is unknown.
+// checkNotRevoked returns nil if the access token with that jti is still valid, errTokenRevoked if it is not, or another
+// error when that is unknown.
 func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
 	id, gen := parseAccessTokenID(jti)
 	if id == "" {
@@ -67,7 +67,7 @@ func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
 	return nil
 }
 
-// accessTokenID makes the jti of an access token. It begins with the grant's id, so that the row is found, and the generation
+// accessTokenID returns the jti of an access token. It begins with the grant's id, which finds the row, and the generation
 // of the refresh token that the access token comes with.
 func accessTokenID(g *Grant, gen uint32, random string) string {
 	if g == nil {
@@ -76,7 +76,7 @@ func accessTokenID(g *Grant, gen uint32, random string) string {
 	return g.ID + "." + strconv.FormatUint(uint64(gen), 10) + "." + random
 }
 
-// parseAccessTokenID takes a jti apart; id is "" for tokens that have no grant.
+// parseAccessTokenID reads a jti. id is "" for tokens without a grant.
 func parseAccessTokenID(jti string) (id string, gen uint32) {
 	parts := strings.Split(jti, ".")
 	if len(parts) != 3 {

@@ -13,7 +13,7 @@ import (
 
 const maxNonce = 2048
 
-// authorization is an authorization request that has passed all checks.
+// authorization is an authorization request that checkAuthorization has read.
 type authorization struct {
 	client      *Client
 	redirectURI string // where the answer goes
@@ -23,14 +23,14 @@ type authorization struct {
 	resources   []string
 	challenge   string
 	nonce       string
-	hint        string // for the user name field
-	subject     string // of the id_token_hint; "": anybody
+	loginHint   string // for the user name field
+	subject     string // of the id_token_hint; "" for anybody
 	formPost    bool   // the answer is a form that posts itself, not a redirect
 	prompt      []string
 	maxAge      time.Duration // negative: not asked for
 }
 
-// authorize is the authorization endpoint (RFC 6749 section 4.1.1).
+// authorize is the authorization endpoint (RFC 6749, Section 4.1.1).
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	query, err := authorizeQuery(w, r)
@@ -40,7 +40,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	a, refusal := s.checkAuthorization(r, query)
 	if refusal != nil {
-		if a == nil || a.redirectURI == "" { // never redirect to an address that is not known to be the client's
+		if a == nil || a.redirectURI == "" { // never redirect to an address that may not be the client's
 			s.showProblem(w, refusal.status, "The application that sent you here made a mistake: "+refusal.description+".")
 			return
 		}
@@ -64,7 +64,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, r, a, url.Values{"error": {refusal.code}, "error_description": {refusal.description}})
 }
 
-// authorizeQuery returns the parameters, whose names and values are UTF-8, of a GET or a form POST.
+// authorizeQuery returns the parameters of a GET or a form POST, still encoded.
 func authorizeQuery(w http.ResponseWriter, r *http.Request) (string, error) {
 	switch r.Method {
 	case http.MethodGet:
@@ -80,7 +80,7 @@ func authorizeQuery(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 }
 
-// answer sends the browser back to the client, with iss so that the client knows whose answer it is (RFC 9207).
+// answer sends the browser back to the client, with iss so that the client knows which server answers (RFC 9207).
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *authorization, params url.Values) {
 	if a.state != "" {
 		params.Set("state", a.state)
@@ -92,11 +92,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *authorization
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", redirectURL(a.redirectURI, params))
-	w.WriteHeader(http.StatusSeeOther) // a 307 would send the password on (RFC 9700 section 4.12)
+	w.WriteHeader(http.StatusSeeOther) // a 307 would forward the password (RFC 9700, Section 4.12)
 }
 
-// checkAuthorization checks the client and the redirect URI first: until then nothing may be sent there. With an error that comes
-// later it returns as much as the answer needs.
+// checkAuthorization checks the client and the redirect URI first: before that nothing may be sent there. With a later
+// error it returns as much as the answer needs.
 func (s *Server) checkAuthorization(r *http.Request, query string) (*authorization, *oauthError) {
 	form, err := url.ParseQuery(query)
 	if err != nil {
@@ -129,10 +129,10 @@ func (s *Server) checkAuthorization(r *http.Request, query string) (*authorizati
 		}
 		return a, refusal
 	}
-	if len(p.get("nonce")) > maxNonce { // it is kept until the code is exchanged
+	if len(p.get("nonce")) > maxNonce { // the store keeps it until the code is exchanged
 		return a, invalidRequest("nonce is too long")
 	}
-	a.state, a.nonce, a.hint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources()
+	a.state, a.nonce, a.loginHint, a.resources = p.get("state"), p.get("nonce"), p.get("login_hint"), p.resources()
 	a.formPost = p.get("response_mode") == "form_post"
 	if refusal := s.checkDetails(a, p); refusal != nil {
 		return a, refusal
@@ -194,7 +194,7 @@ func (s *Server) checkDetails(a *authorization, p params) *oauthError {
 	return nil
 }
 
-// authenticateUser finds out who is signed in, or shows the login page; then done is true.
+// authenticateUser returns who is signed in. If that needs the login page, it shows the page and done is true.
 func (s *Server) authenticateUser(w http.ResponseWriter, r *http.Request, a *authorization, query string) (l *Login, done bool, refusal *oauthError) {
 	none := slices.Contains(a.prompt, "none")
 	fresh := slices.Contains(a.prompt, "login") || slices.Contains(a.prompt, "select_account")
@@ -213,11 +213,11 @@ func (s *Server) authenticateUser(w http.ResponseWriter, r *http.Request, a *aut
 	if none {
 		return nil, false, badRequest("login_required", "nobody is signed in, or somebody else")
 	}
-	s.showLogin(w, r, http.StatusOK, a, query, a.hint, "")
+	s.showLogin(w, r, http.StatusOK, a, query, a.loginHint, "")
 	return nil, true, nil
 }
 
-// exceedsMaxAge tells whether max_age asks for a newer sign-in.
+// exceedsMaxAge reports whether max_age asks for a newer sign-in.
 func (s *Server) exceedsMaxAge(a *authorization, signedIn time.Time) bool {
 	return a.maxAge >= 0 && s.now().Sub(signedIn) > a.maxAge
 }

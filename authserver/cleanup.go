@@ -9,11 +9,11 @@ import (
 const (
 	sweepBatch = 200
 	sweepEvery = time.Minute
-	sweepPause = 20 * time.Millisecond // between batches, so that requests come in between
+	sweepPause = 20 * time.Millisecond // between batches, so that requests get their turn
 )
 
-// Run deletes what has expired, in batches of 200, about once a minute, until ctx is done; it returns ctx's error. Any number of
-// processes may run it over one store. Without it expired rows stay, and harm nothing but space.
+// Run deletes what has expired, in batches of 200, about once a minute, until ctx is done. It returns ctx's error. Any
+// number of processes may run it over one store. Without it expired rows stay; they only take space.
 func (s *Server) Run(ctx context.Context) error {
 	timer := time.NewTimer(s.sweepDelay())
 	defer timer.Stop()
@@ -28,13 +28,13 @@ func (s *Server) Run(ctx context.Context) error {
 			s.event(ctx, Event{Kind: "cleanup", Count: n})
 		}
 		if err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "cleanup failed; it is tried again", "error", err)
+			s.log.ErrorContext(ctx, "cleanup failed, will retry", "error", err)
 		}
 		timer.Reset(s.sweepDelay())
 	}
 }
 
-// sweepDelay is jittered, so that several processes do not come at the same moment.
+// sweepDelay is random, so that several processes do not sweep at the same moment.
 func (s *Server) sweepDelay() time.Duration {
 	return sweepEvery/2 + rand.N(sweepEvery) //nolint:gosec // nobody gains by guessing it
 }

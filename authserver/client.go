@@ -17,11 +17,11 @@ import (
 // Rotation says when a refresh answers with a new refresh token.
 type Rotation string
 
-// Rotations. With the last two a stolen refresh token may go unnoticed.
+// The rotations. With the last two the use of a stolen refresh token may go unnoticed.
 const (
-	RotateAlways     Rotation = "always"      // every time: the default, and the only one that finds a stolen token
-	RotateNearExpiry Rotation = "near_expiry" // once 70 % of the idle lifetime have passed; the same token before that
-	RotateNever      Rotation = "never"       // the same token always; confidential clients only
+	RotateAlways     Rotation = "always"      // every time: the default, and the only one that detects reuse
+	RotateNearExpiry Rotation = "near_expiry" // after 70 % of the idle lifetime; before that, the same token
+	RotateNever      Rotation = "never"       // never: always the same token; for confidential clients only
 )
 
 const (
@@ -30,38 +30,39 @@ const (
 	grantTypeCredentials = "client_credentials"
 )
 
-// Client is one application that may ask for tokens. It can be read from JSON; lifetimes are strings like "60s" there.
+// Client is one application that may ask for tokens. It can be read from JSON, with lifetimes as strings such as "60s".
 //
 // A client with Secrets authenticates with client_secret_basic or client_secret_post, one with JWKS with
-// private_key_jwt, one with neither is public.
+// private_key_jwt. A client with neither is public.
 type Client struct {
-	// ID is required.
+	// ID is required: printable ASCII.
 	ID   string `json:"client_id"`
 	Name string `json:"client_name,omitempty"` // shown on the login page
-	// Secrets that are valid now; several make a rotation possible.
+	// Secrets that are valid now. To rotate, have two for a while.
 	Secrets []Secret `json:"secrets,omitempty"`
 	// JWKS is a JSON Web Key Set of public keys for private_key_jwt.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
-	// GrantTypes: authorization_code, refresh_token, client_credentials; at least one, unless the client has Serves.
+	// GrantTypes are authorization_code, refresh_token and client_credentials; at least one, unless the client has Serves.
 	GrantTypes []string `json:"grant_types"`
-	// RedirectURIs are compared byte by byte. Native additionally lets the port of http://127.0.0.1, http://[::1] and
-	// http://localhost URIs vary (RFC 8252 section 7.3). There is no consent page: another program on the same machine can pose
-	// as a native client while its user is signed in (RFC 8252 section 8.6).
+	// RedirectURIs are compared byte by byte. With Native the port of http://127.0.0.1, http://[::1] and http://localhost
+	// URIs may vary (RFC 8252, Section 7.3). There is no consent page: another program on the same machine can pose as a
+	// native client while its user is signed in (RFC 8252, Section 8.6).
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	Native                 bool     `json:"native,omitempty"`
-	// Scopes that the client may ask for. Refresh tokens need offline_access here, in the request, and refresh_token in GrantTypes.
+	// Scopes that the client may request. It gets refresh tokens if offline_access is here and in the request, and
+	// refresh_token is in GrantTypes.
 	Scopes []string `json:"scopes,omitempty"`
 	// Origins of browser applications that may read the answers of the token, revocation and userinfo endpoints (CORS).
 	Origins []string `json:"allowed_origins,omitempty"`
 	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens, and read the &
 	// revoked grants. It needs a secret, or keys, which do for introspection but not for the list; and no grant if it does nothing else.
 	Serves []string `json:"serves,omitempty"`
-	// DangerouslyOptionalPKCE lets the client start a code flow without PKCE: whoever gets hold of a code, from a log or a
-	// referrer, needs only the client's secret besides. Only for confidential clients that cannot do better.
+	// DangerouslyOptionalPKCE permits a code flow without PKCE: somebody who finds a code, in a log or a referrer, then
+	// needs only the client's secret. It is for confidential clients that cannot do better.
 	DangerouslyOptionalPKCE bool `json:"dangerously_optional_pkce,omitempty"`
 
-	// Overrides of the server's settings; the zero value means the server's.
+	// These override the server's settings. Zero means the server's.
 	AccessTokenLifetime  time.Duration  `json:"-"`
 	RefreshTokenLifetime time.Duration  `json:"-"`
 	RefreshIdleLifetime  time.Duration  `json:"-"`
@@ -82,7 +83,7 @@ func (c Client) clone() *Client {
 	return &c
 }
 
-// client returns the client with that id as it is configured now.
+// client returns the client with that id as it is configured now. Errors: ErrNotFound.
 func (s *Server) client(ctx context.Context, id string) (*Client, error) {
 	if c, ok := s.clients[id]; ok {
 		return c, nil
@@ -103,17 +104,17 @@ func (s *Server) client(ctx context.Context, id string) (*Client, error) {
 	return c, nil
 }
 
-// public tells whether the client has nothing to authenticate with.
+// public reports whether the client has nothing to authenticate with.
 func (c *Client) public() bool { return len(c.Secrets) == 0 && len(c.JWKS) == 0 }
 
 func (c *Client) allows(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
 
-// offline tells whether the client may have refresh tokens.
+// offline reports whether the client may have refresh tokens.
 func (c *Client) offline() bool {
 	return c.allows(grantTypeRefresh) && slices.Contains(c.Scopes, scopeOffline)
 }
 
-// policy is the settings that apply to one client.
+// policy holds the settings that apply to one client.
 type policy struct {
 	access, refresh, idle, grace time.Duration
 	rotation                     Rotation
@@ -136,14 +137,14 @@ func (c *Config) policyFor(cl *Client) policy {
 // Secret is a client secret at rest: not the secret, but what [HashSecret] made of it.
 type Secret struct {
 	Hash string `json:"hash"`
-	// ExpiresAt, if set, is when the secret stops to work.
+	// ExpiresAt is when the secret stops working. Zero means never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 const secretPrefix = "sha256:"
 
-// HashSecret returns the form in which a client secret is kept. It is SHA-256 without salt: right for generated secrets of 128
-// bits and more, which cannot be guessed, and wrong for passwords that people choose; those take [HashPassword].
+// HashSecret returns the form in which a client secret is kept: SHA-256 without salt. That is right for generated secrets of
+// 128 bits and more, which nobody can guess. Passwords that people choose need [HashPassword].
 func HashSecret(secret string) Secret {
 	sum := sha256.Sum256([]byte(secret))
 	return Secret{Hash: secretPrefix + base64.RawURLEncoding.EncodeToString(sum[:])}
@@ -155,7 +156,7 @@ func (s Secret) matches(secret string, now time.Time) bool {
 	return same && (s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt))
 }
 
-// valid tells whether Hash is something HashSecret could have returned.
+// valid reports whether HashSecret could have returned s.
 func (s Secret) valid() bool {
 	enc, ok := strings.CutPrefix(s.Hash, secretPrefix)
 	if !ok {
@@ -165,7 +166,7 @@ func (s Secret) valid() bool {
 	return err == nil && len(sum) == sha256.Size
 }
 
-// UnmarshalJSON reads a client; unknown members are refused, so that a misspelt setting does not go unnoticed.
+// UnmarshalJSON reads a client. An unknown member is an error, so that a misspelt setting is noticed.
 func (c *Client) UnmarshalJSON(data []byte) error {
 	type plain Client
 	in := struct {
@@ -194,13 +195,13 @@ func (c *Client) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// jsonDuration reads "90s" and the like.
+// jsonDuration reads durations such as "90s".
 type jsonDuration time.Duration
 
 func (d *jsonDuration) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
-		return errors.New(`a lifetime is a string such as "60s" or "720h"`)
+		return errors.New(`a lifetime must be a string such as "60s" or "720h"`)
 	}
 	v, err := time.ParseDuration(text)
 	*d = jsonDuration(v)

@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// errNoClient says that a request names no client at all.
 var errNoClient = errors.New("authserver: no client is named")
 
-// authenticate finds out which client sends the request. Exactly one mechanism may be used (RFC 6749 section 2.3): with two,
-// a proxy, a log and the server could each believe another one.
+// authenticate returns the client that sends the request. It may use exactly one mechanism (RFC 6749, Section 2.3): with
+// two, a proxy, a log and the server could each believe another one.
 func (s *Server) authenticate(r *http.Request, p params) (*Client, *oauthError) {
 	basic := len(r.Header.Values("Authorization")) > 0
 	post := p.get("client_secret") != ""
@@ -48,7 +47,7 @@ func (s *Server) authenticate(r *http.Request, p params) (*Client, *oauthError) 
 	}
 }
 
-// authenticateSecret checks a secret; an empty one is the claim to be a public client.
+// authenticateSecret checks a secret. A client that sends none must be public.
 func (s *Server) authenticateSecret(ctx context.Context, id, secret string) (*Client, *oauthError) {
 	c, err := s.client(ctx, id)
 	if errors.Is(err, ErrNotFound) {
@@ -81,8 +80,8 @@ func (s *Server) clientFailed(ctx context.Context, id string, cause error) *oaut
 	return invalidClient(cause)
 }
 
-// basicCredentials reads an Authorization header. Id and secret are form-urlencoded inside the base64 (RFC 6749 section 2.3.1), so
-// that they can hold a colon or a space; those who send a space as it is are understood too.
+// basicCredentials reads an Authorization header. Id and secret are form-urlencoded inside the base64 (RFC 6749, Section
+// 2.3.1), so that they can have a colon or a space. A space that is not encoded is accepted too.
 func basicCredentials(header string) (id, secret string, ok bool) {
 	scheme, enc, found := strings.Cut(header, " ")
 	if !found || !strings.EqualFold(scheme, "Basic") {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// cookieKeys are derived from Config.RefreshKeys, so that a browser stays signed in whichever process it reaches.
+// cookieKeys are derived from Config.RefreshKeys, so that a browser stays signed in at every process.
 type cookieKeys struct {
 	seal []cipher.AEAD
 	csrf []byte
@@ -46,7 +46,7 @@ func newCookieKeys(keys [][]byte) (cookieKeys, error) {
 	return c, nil
 }
 
-// loginCookie is what the login cookie holds, sealed: the server keeps no row for it.
+// loginCookie is the content of the login cookie, which is encrypted. The server keeps no row for it.
 type loginCookie struct {
 	Subject  string    `json:"sub"`
 	ID       string    `json:"sid"`
@@ -54,7 +54,7 @@ type loginCookie struct {
 	Expires  time.Time `json:"exp"`
 }
 
-// cookieName starts with a prefix that makes browsers insist on Secure where that is possible.
+// cookieName returns a name with the prefix that makes browsers insist on Secure, where that is possible.
 func (s *Server) cookieName(name string) string {
 	switch {
 	case s.secure && s.base == "":
@@ -66,14 +66,14 @@ func (s *Server) cookieName(name string) string {
 	}
 }
 
-// setCookie writes a cookie that scripts can't read and other sites' forms don't send. Lax, not Strict: a client's redirect to
-// the authorization endpoint comes from another site and has to find the user signed in.
+// setCookie writes a cookie that scripts can't read and that forms of other sites don't send. It is Lax, not Strict: a
+// client's redirect to the authorization endpoint comes from another site and must find the user signed in.
 func (s *Server) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 	path := s.base
 	if path == "" {
 		path = "/"
 	}
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is off for an http issuer alone, where it would do nothing but harm
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure is off only for an http issuer, where it would lose the cookie
 		Name: s.cookieName(name), Value: value, Path: path, MaxAge: maxAge, Secure: s.secure,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
@@ -91,7 +91,7 @@ func (s *Server) startBrowserLogin(w http.ResponseWriter, subject string) error 
 	return nil
 }
 
-// browserLogin returns who is signed in in this browser, or nil.
+// browserLogin returns who is signed in at this browser, or nil.
 func (s *Server) browserLogin(r *http.Request) *loginCookie {
 	cookie, err := r.Cookie(s.cookieName("session"))
 	if err != nil {
@@ -117,7 +117,9 @@ func (s *Server) browserLogin(r *http.Request) *loginCookie {
 
 func (s *Server) endBrowserLogin(w http.ResponseWriter) { s.setCookie(w, "session", "", -1) }
 
-// csrfToken binds a form to the browser that asked for it, and to what the form is about. It sets the cookie if there is none.
+// csrfToken returns a token that binds a form to this browser and to what the form is about. It sets the cookie if there is
+// none. Together with [http.CrossOriginProtection] it is a second line: that lets requests pass that carry neither Origin
+// nor Sec-Fetch-Site, as older browsers send them, and it does not know which request a form was made for.
 func (s *Server) csrfToken(w http.ResponseWriter, r *http.Request, about string) string {
 	cookie, err := r.Cookie(s.cookieName("csrf"))
 	value := ""
@@ -136,7 +138,7 @@ func (s *Server) csrfSum(cookie, about string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// checkCSRF tells whether a form was made for this browser.
+// checkCSRF reports whether a form was made for this browser.
 func (s *Server) checkCSRF(r *http.Request, token, about string) bool {
 	cookie, err := r.Cookie(s.cookieName("csrf"))
 	return err == nil && cookie.Value != "" && hmac.Equal([]byte(token), []byte(s.csrfSum(cookie.Value, about)))

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// crossOrigin lets browser applications on a client's own origins read the answers. Credentials mode stays off: the endpoints use
-// no cookies. The preflight names no client, so it passes for the origin of any; which client an origin belongs to is settled
-// by restrictOrigin once the client is known.
+// crossOrigin lets browser applications on the origins of clients read the answers. Credentials mode stays off, because the
+// endpoints use no cookies. A preflight names no client, so it passes for the origins of all; restrictOrigin decides once
+// the client is known.
 func (s *Server) crossOrigin(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")
@@ -40,7 +40,7 @@ func (s *Server) originKnown(origin string) bool {
 	return slices.Contains(s.cfg.Origins, origin)
 }
 
-// restrictOrigin takes the permission back when the origin is one of another client's.
+// restrictOrigin withdraws the permission if the origin belongs to another client.
 func (s *Server) restrictOrigin(w http.ResponseWriter, r *http.Request, c *Client) {
 	if origin := r.Header.Get("Origin"); origin != "" && !slices.Contains(c.Origins, origin) {
 		w.Header().Del("Access-Control-Allow-Origin")

@@ -9,7 +9,8 @@ import (
 // signatureAlgorithms are the names that [jwks.Supported] knows, in the order in which metadata lists them.
 var signatureAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 
-// metadata is RFC 8414 section 2 and OpenID Connect Discovery section 3: one document serves both.
+// metadata returns the document of RFC 8414, Section 2, and of OpenID Connect Discovery, Section 3: one serves both. No
+// member is registered for /auth/refreshtoken and /revoked, so it has neither; the package documentation describes them.
 func (s *Server) metadata() map[string]any {
 	scopes := []string{}
 	for name := range identityScopes {
@@ -58,7 +59,7 @@ func (s *Server) metadata() map[string]any {
 	}
 }
 
-// discovery answers with the metadata document. It is public, so any origin may read it.
+// discovery answers with the metadata document. It is public: scripts of any origin may read it.
 func (s *Server) discovery(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

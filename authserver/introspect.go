@@ -9,8 +9,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and, if
-// it serves a resource (Client.Serves), about access tokens for that; everything else is inactive for it.
+// introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and
+// about access tokens for the resources that it serves (Client.Serves). All others are inactive for it.
 func (s *Server) introspect(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	if c.public() {
 		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not introspect"))
@@ -25,7 +25,7 @@ func (s *Server) introspect(ctx context.Context, c *Client, p params) (any, *oau
 	return answer, refusal
 }
 
-// introspection returns the answer, or nil if the token is not active for c.
+// introspection returns the answer, or nil if the token is inactive for c.
 func (s *Server) introspection(ctx context.Context, c *Client, token string) (map[string]any, *oauthError) {
 	if _, isRefresh := refreshToken.parse(token); isRefresh {
 		return s.introspectRefresh(ctx, c, token)
@@ -65,7 +65,7 @@ func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string)
 		"iss": s.cfg.Issuer, "iat": g.CreatedAt.Unix(), "exp": earlier(g.ExpiresAt, g.IdleExpiresAt).Unix(), "sid": g.SessionID}, nil
 }
 
-// ownAudiences are all audiences that the server issues access tokens for.
+// ownAudiences returns all audiences that the server issues access tokens for.
 func (s *Server) ownAudiences() []string {
 	all := []string{s.url(pathUserInfo)}
 	for res := range s.cfg.Resources {

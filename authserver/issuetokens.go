@@ -8,26 +8,28 @@ import (
 	"time"
 )
 
-// IssueRequest asks [Server.IssueTokens] for tokens.
+// IssueRequest is what [Server.IssueTokens] issues tokens for.
 type IssueRequest struct {
 	ClientID string
-	// Subject names the user: up to 1024 bytes of UTF-8 without U+0000, and so does a SessionID.
+	// Subject names the user. Like SessionID, it has up to 1024 bytes of UTF-8 without U+0000.
 	Subject string
-	// Scopes of the grant; nil: all that the client may have.
+	// Scopes of the grant. Nil means all scopes of the client.
 	Scopes []string
-	// AuthTime is when the user proved who they are; zero: now.
+	// AuthTime is when the user authenticated. Zero means now.
 	AuthTime time.Time
-	// SessionID becomes the claim sid; empty: one of the grant's own.
+	// SessionID becomes the claim sid. Empty means the id of the grant.
 	SessionID string
-	// EndOthers revokes the user's other grants, at all clients, once the new one exists: for a changed credential. That goes on when ctx has
-	// ended: who closes the page has changed the credential all the same.
+	// EndOthers revokes the user's other grants, at all clients, once the new one exists. It is for a changed credential, and
+	// goes on after ctx has ended.
 	EndOthers bool
 }
 
-// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens: for the
-// application's own endpoints, such as one that changes a password and returns new tokens when asked to. The caller is
-// trusted with the user's identity; client and scopes are checked as in an authorization request, and there is a refresh token
-// under the same conditions. Errors: ErrNotFound for an unknown client or user, ErrAccessDenied for a user or scope that may not.
+// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens. It is for
+// endpoints of the application, such as one that changes a password and returns new tokens. The server trusts the caller
+// with the user's identity. It checks client and scopes as in an authorization request, and issues a refresh token under the
+// same conditions.
+//
+// Errors: [ErrNotFound] for an unknown client or user, [ErrAccessDenied] for a user or a scope that is not permitted.
 func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, error) {
 	c, err := s.client(ctx, req.ClientID)
 	if err != nil {
@@ -78,7 +80,7 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	return t, nil
 }
 
-// refused turns an answer of the token endpoint into an error for the application.
+// refused returns a refusal of the token endpoint as an error for the application.
 func refused(e *oauthError) error {
 	if e.code == "invalid_grant" {
 		return errors.Join(ErrAccessDenied, e)

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// showLogin shows the form. It is one for all: nothing on it tells whether a user exists.
+// showLogin shows the form. Nothing on it tells whether a user exists.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, status int, a *authorization, query, username, problem string) {
 	s.showPage(w, status, "login", page{Title: "Sign in", Client: a.client.Name, Problem: problem, Action: s.base + pathLogin, Return: packQuery(query),
 		CSRF: s.csrfToken(w, r, query), Username: username, Allows: formAction(a.redirectURI)})
 }
 
-// login takes the form of the login page.
+// login reads the form of the login page.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	if s.cfg.Login != nil || s.cfg.Users == nil {
@@ -24,7 +24,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	p, refusal := readForm(w, r)
 	if refusal != nil {
-		s.showProblem(w, refusal.status, "The form was not understood.")
+		s.showProblem(w, refusal.status, "The form could not be read. Please try again.")
 		return
 	}
 	query, ok := unpackQuery(p.get("return"))
@@ -33,7 +33,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, http.StatusBadRequest, "Please start again from the application that sent you here.")
 		return
 	}
-	// A form that another site filled in would sign the user in as somebody else.
+	// A form of another site could sign the user in as somebody else.
 	if s.sameSite.Check(r) != nil || !s.checkCSRF(r, p.get("csrf"), query) {
 		s.showLogin(w, r, http.StatusForbidden, a, query, p.get("username"), "This form is no longer valid. Please try again.")
 		return
@@ -42,7 +42,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	if wait := s.throttle.attempt(username, r.RemoteAddr, s.now()); wait > 0 {
 		s.event(r.Context(), Event{Kind: "login.throttled", ClientID: a.client.ID})
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		s.showLogin(w, r, http.StatusTooManyRequests, a, query, username, "Too many attempts. Please wait some minutes.")
+		s.showLogin(w, r, http.StatusTooManyRequests, a, query, username, "Too many attempts. Please wait a few minutes.")
 		return
 	}
 	u, err := s.cfg.Users.Authenticate(r.Context(), username, p.get("password"))
@@ -53,25 +53,25 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
-		s.showLogin(w, r, http.StatusServiceUnavailable, a, query, username, "Signing in does not work at the moment. Please try again.")
+		s.showLogin(w, r, http.StatusServiceUnavailable, a, query, username, "Signing in is not possible at the moment. Please try again.")
 		return
 	}
 	s.throttle.succeeded(username, r.RemoteAddr)
-	if !a.expects(u.Subject) { // the client has to get the user whom it named, or an error (OpenID Connect Core section 3.1.2.1)
+	if !a.expects(u.Subject) { // the client must get the user that it named, or an error (OpenID Connect Core, Section 3.1.2.1)
 		s.event(r.Context(), Event{Kind: "login.failed", ClientID: a.client.ID, Subject: u.Subject, Reason: "another user was asked for"})
 		s.showLogin(w, r, http.StatusForbidden, a, query, "", "Please sign in with the account that the application asked for.")
 		return
 	}
 	if err := s.startBrowserLogin(w, u.Subject); err != nil {
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
-		s.showProblem(w, http.StatusInternalServerError, "Signing in does not work at the moment.")
+		s.showProblem(w, http.StatusInternalServerError, "Signing in is not possible at the moment. Please try again.")
 		return
 	}
 	s.event(r.Context(), Event{Kind: "login.succeeded", ClientID: a.client.ID, Subject: u.Subject})
 	http.Redirect(w, r, s.base+pathAuthorize+"?"+afterLogin(query), http.StatusSeeOther)
 }
 
-// afterLogin takes out of the request what has just been done; otherwise it would be asked for again.
+// afterLogin removes from the request what has just been done, or the user would be asked again.
 func afterLogin(query string) string {
 	form, err := url.ParseQuery(query)
 	if err != nil {
@@ -88,7 +88,7 @@ func afterLogin(query string) string {
 	return form.Encode()
 }
 
-// withPromptNone makes a request one that is answered at once, whoever is signed in by then.
+// withPromptNone turns a request into one that is answered at once, whoever is signed in by then.
 func withPromptNone(query string) string {
 	form, err := url.ParseQuery(query)
 	if err != nil {

@@ -7,28 +7,30 @@ import (
 	"time"
 )
 
-// LoginFunc lets an application bring its own sign-in. It is called by the authorization endpoint, with r.URL the address that
-// the browser has to come back to. With a Login the flow goes on; with nil and no error the function has answered the request
-// itself, with a page or a redirect to one. fresh is true when the client asked for a new sign-in (prompt=login, or max_age has
-// passed) or, with an id_token_hint, for another user than the one that the function has just returned. When the client asked
-// that nobody be disturbed (prompt=none) what the function writes is dropped.
+// LoginFunc is the sign-in of an application. The authorization endpoint calls it with r.URL set to the address that the
+// browser must come back to. If the function returns a Login, the flow goes on. If it returns nil and no error, it has
+// answered the request itself, with a page or a redirect to one.
+//
+// fresh is true if the client asks for a new sign-in (prompt=login, or max_age has passed), or if its id_token_hint names
+// another user than the function has just returned. If the client forbids a page (prompt=none), what the function writes is
+// dropped.
 //
 // ErrAccessDenied goes to the client as access_denied, any other error as server_error.
 type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login, error)
 
-// Login says who is signed in in a browser.
+// Login is who is signed in at a browser.
 type Login struct {
-	// Subject names the user: up to 1024 bytes of UTF-8 without U+0000, and so does a SessionID.
+	// Subject names the user. Like SessionID, it has up to 1024 bytes of UTF-8 without U+0000.
 	Subject string
-	// AuthTime is when the user proved who they are; zero: now.
+	// AuthTime is when the user authenticated. Zero means now.
 	AuthTime time.Time
-	// SessionID becomes the claim sid; empty: one is made up for the grant.
+	// SessionID becomes the claim sid. Empty means the id of the grant.
 	SessionID string
 	ACR       string
 	AMR       []string
 }
 
-// applicationLogin asks Config.Login.
+// applicationLogin calls Config.Login. done is true if that has answered the request.
 func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *authorization, query string, fresh, none bool) (*Login, bool, *oauthError) {
 	if none {
 		w = dropped{http.Header{}}
@@ -39,7 +41,7 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 		return s.cfg.Login(w, in, fresh)
 	}
 	back := query
-	if fresh { // or the browser would be sent to sign in each time it comes back
+	if fresh { // otherwise the browser would be sent to sign in each time it comes back
 		back = afterLogin(query)
 	}
 	l, err := ask(fresh, back)
@@ -48,7 +50,7 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 	case !fresh && !l.AuthTime.IsZero() && s.exceedsMaxAge(a, l.AuthTime):
 		l, err = ask(true, afterLogin(query))
 	case !fresh && !none && !a.expects(l.Subject):
-		// One more try. Whoever is signed in when the browser comes back is the answer, or the two would take turns for ever.
+		// One more try. Whoever is signed in when the browser comes back is the answer; otherwise it would never end.
 		l, err = ask(true, withPromptNone(query))
 	}
 	switch {
@@ -67,7 +69,7 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 	return l, l == nil, nil
 }
 
-// dropped is a ResponseWriter to nowhere.
+// dropped is a ResponseWriter that discards everything.
 type dropped struct{ header http.Header }
 
 func (d dropped) Header() http.Header         { return d.header }

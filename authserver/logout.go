@@ -9,8 +9,9 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// logout is OpenID Connect RP-Initiated Logout. It ends the login of the browser and every grant that came from it. With an ID
-// token of the same login it does so at once; otherwise it asks the person first, so that no other site can sign them out.
+// logout is OpenID Connect RP-Initiated Logout. It ends the login at the browser and revokes every grant that came from it.
+// With an ID token of the same login it does so at once. Otherwise it asks the user first, so that no other site can sign
+// the user out.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	query, err := authorizeQuery(w, r)
@@ -22,11 +23,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	form, err := url.ParseQuery(query)
 	if err == nil && r.Method == http.MethodPost && form.Has("csrf") {
 		if s.sameSite.Check(r) != nil || !s.checkCSRF(r, form.Get("csrf"), "logout"+form.Get("return")) {
-			s.showProblem(w, http.StatusForbidden, "This form is no longer valid.")
+			s.showProblem(w, http.StatusForbidden, "This form is no longer valid. Please try again.")
 			return
 		}
 		confirmed = true
-		query, _ = unpackQuery(form.Get("return")) // the CSRF token covers it, so it is what showPage packed
+		query, _ = unpackQuery(form.Get("return")) // the CSRF token covers it, so packQuery made it
 		form, err = url.ParseQuery(query)
 	}
 	if err != nil {
@@ -40,9 +41,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := withoutCancel(r.Context())
 	defer cancel()
-	h, err := s.readIDTokenHint(ctx, p.get("id_token_hint")) // one that is not genuine says nothing; then the person is asked
+	h, err := s.readIDTokenHint(ctx, p.get("id_token_hint")) // a hint that does not verify says nothing; then the user is asked
 	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
-		s.logoutFailed(w, r, err) // it may name a login that has to end
+		s.logoutFailed(w, r, err) // it may name the login that must end
 		return
 	}
 	clientID, sid := h.clientID, h.sessionID
@@ -85,10 +86,10 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) logoutFailed(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.ErrorContext(r.Context(), "logout failed", "error", err)
-	s.showProblem(w, http.StatusServiceUnavailable, "Signing out does not work at the moment. Please try again.")
+	s.showProblem(w, http.StatusServiceUnavailable, "Signing out is not possible at the moment. Please try again.")
 }
 
-// afterLogout returns where to send the browser; "" for nowhere, and false for an address that is not registered.
+// afterLogout returns where to send the browser, "" for nowhere. It reports false for an address that is not registered.
 func (s *Server) afterLogout(r *http.Request, clientID string, p params) (string, bool) {
 	uri := p.get("post_logout_redirect_uri")
 	if uri == "" {

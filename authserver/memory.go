@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// MemoryStore is a [Store] that forgets everything when the process ends. It is what [NewConfig] sets. All methods are safe for
-// concurrent use.
+// MemoryStore is a [Store] in memory: its grants are lost when the process ends. [NewConfig] sets one. All methods are safe
+// for concurrent use.
 type MemoryStore struct {
 	mu     sync.RWMutex
 	grants map[string]*Grant
 	once   map[string]time.Time
-	// revoked has what Revoked lists, in its order. Entries that are over go by and by.
+	// revoked has what Revoked lists, in its order. Sweep removes old entries.
 	revoked []Revocation
 }
 
@@ -122,9 +122,9 @@ func (m *MemoryStore) Revoke(ctx context.Context, sel Selector, reason string, n
 	return len(done), nil
 }
 
-// list adds revocations to those that Revoked lists; m.mu is held. Nothing changes in a row that is revoked, so a copy stays right.
+// list adds revocations to those that Revoked lists; m.mu is held. A revoked row never changes, so a copy stays right.
 func (m *MemoryStore) list(more ...Revocation) {
-	if len(more) == 1 { // at the end, as a rule
+	if len(more) == 1 { // usually at the end
 		at, _ := slices.BinarySearchFunc(m.revoked, more[0], Revocation.compare)
 		m.revoked = slices.Insert(m.revoked, at, more[0])
 		return
@@ -173,7 +173,7 @@ func (m *MemoryStore) selected(sel Selector) []*Grant {
 	return found
 }
 
-// Once remembers key until the given time. See [Store].
+// Once records key until the given time. See [Store].
 func (m *MemoryStore) Once(ctx context.Context, key string, now, until time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -187,14 +187,14 @@ func (m *MemoryStore) Once(ctx context.Context, key string, now, until time.Time
 	return nil
 }
 
-// Sweep deletes what nothing can need any more. See [Store].
+// Sweep deletes what nothing needs any more. See [Store].
 func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n, looked := 0, 0
 	for id, g := range m.grants {
-		// The lock is held: looking at rows costs others time too, so a sweep looks at a bounded number of them. Map order is
-		// random, so the next sweep looks at others.
+		// Other calls wait for the lock, so a sweep looks at a bounded number of rows. Map order is random, so the next sweep
+		// looks at others.
 		if looked++; n >= limit || looked > 64*limit || ctx.Err() != nil {
 			break
 		}
@@ -203,7 +203,7 @@ func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int,
 			n++
 		}
 	}
-	looked = 0 // or many grants that live on would keep every key
+	looked = 0 // many active grants must not keep every key
 	for key, until := range m.once {
 		if looked++; n >= limit || looked > 64*limit || ctx.Err() != nil {
 			break

@@ -7,10 +7,10 @@ import (
 	"net/http"
 )
 
-var errBadGrantID = errors.New("authserver: internal error: a grant id that the server did not make")
+var errBadGrantID = errors.New("authserver: internal error: the server did not make this grant id")
 
-// oauthError is a refusal as RFC 6749 sections 4.1.2.1 and 5.2 word it. Descriptions are written here and nowhere taken from a
-// request, so they need no escaping and reflect nothing.
+// oauthError is an error answer (RFC 6749, Sections 4.1.2.1 and 5.2). No part of a description comes from a request, so it
+// needs no escaping and echoes nothing.
 type oauthError struct {
 	status      int
 	code        string
@@ -48,14 +48,14 @@ func serverError(description string, cause error) *oauthError {
 	return &oauthError{status: http.StatusInternalServerError, code: "server_error", description: description, cause: cause}
 }
 
-// unavailable is the answer when the outcome is unknown or something behind the server is down: the client's tokens are as good
-// as before, and it may send the same request again.
+// unavailable is the answer when the outcome is unknown or something behind the server is down. The client's tokens stay
+// valid, and it may send the same request again.
 func unavailable(cause error) *oauthError {
 	return &oauthError{status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
 		description: "try again", retryAfter: "1", cause: cause}
 }
 
-// refuse writes e as the token endpoint's answer.
+// refuse writes e as an answer of the token endpoint.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 	if e.status >= 500 {
 		s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", e.cause)
@@ -71,10 +71,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *oauthError) {
 	writeJSON(w, e.status, map[string]string{"error": e.code, "error_description": e.description})
 }
 
-// writeJSON writes an answer that must not be kept.
+// writeJSON writes an answer that must not be cached.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
-	if err != nil { // a claim or response member of the application that is no JSON value
+	if err != nil { // a claim or a response member of the application is not a JSON value
 		status, body = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
 	}
 	noStore(w)

@@ -14,8 +14,8 @@ import (
 //
 //	version 1 | key id 1 | grant id 16 | generation 4 | HMAC-SHA256(K, label ‖ grant id ‖ generation ‖ salt ‖ client id) 32
 //
-// The salt is in the row and K is not in the database, so neither alone makes a token, and any generation of a grant
-// can be verified and computed again.
+// The salt is in the row and K is not in the database, so neither alone makes a token. With both, the server can verify any
+// generation of a grant and compute it again.
 const (
 	opaqueVersion = 1
 	grantIDSize   = 16
@@ -27,8 +27,8 @@ const (
 // opaqueKind keeps codes and refresh tokens apart: neither verifies as the other.
 type opaqueKind struct {
 	prefix, label string
-	forged        string // the event that tells of one that the server did not make
-	invalid       string // the answer to one that is not good
+	forged        string // the event for a token that the server did not make
+	invalid       string // the answer to an invalid token
 }
 
 var (
@@ -36,7 +36,7 @@ var (
 	codeToken    = opaqueKind{"ac1_", "ac/v1", "code.forged", "the code is not valid"}
 )
 
-// opaque is a token taken apart; nothing of it is authenticated before keyring.verify.
+// opaque is a token that was read. Nothing in it is authenticated before keyring.verify.
 type opaque struct {
 	kid byte
 	id  [grantIDSize]byte
@@ -46,7 +46,7 @@ type opaque struct {
 
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// parse takes a token apart. Every token has exactly one spelling: the encoding is strict and the length fixed.
+// parse reads a token. Every token has exactly one spelling: the encoding is strict and the length fixed.
 func (k opaqueKind) parse(token string) (o opaque, ok bool) {
 	enc, ok := strings.CutPrefix(token, k.prefix)
 	if !ok || len(enc) != encodedSize || strings.ContainsAny(enc, "\r\n") {
@@ -63,7 +63,7 @@ func (k opaqueKind) parse(token string) (o opaque, ok bool) {
 	return o, true
 }
 
-// grantID is the id under which the store keeps the row.
+// grantID returns the id under which the store keeps the row.
 func (o *opaque) grantID() string { return base64.RawURLEncoding.EncodeToString(o.id[:]) }
 
 // keyring holds Config.RefreshKeys; the first one signs.

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The pages work without scripts and load nothing: one style element, allowed by its hash.
+// The pages work without scripts and load nothing. Their one style element is allowed by its hash.
 const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f4f5f7;color:#1c2330}
 main{max-width:22rem;margin:12vh auto;padding:2rem;background:#fff;border-radius:8px;box-shadow:0 1px 4px #0002}
 h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem}
@@ -35,13 +35,13 @@ var pages = template.Must(template.New("").Parse(`{{define "head"}}<!DOCTYPE htm
 {{end}}{{define "message"}}{{template "head" .}}<p>{{.Problem}}</p></main></body></html>
 {{end}}`))
 
-// page is what the templates show.
+// page is the data of the templates.
 type page struct {
 	Title, Problem, Client                 string
 	Action, Return, CSRF, Username, Allows string
 }
 
-// showPage writes a page that no one may frame or keep, and that can send its form nowhere but here and to allows.
+// showPage writes a page that nobody may frame or cache, and that can send its form only here and to p.Allows.
 func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -49,7 +49,7 @@ func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+p.Allows))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	if p.Action != "" { // with no-referrer, browsers send the form with Origin: null, and it would be taken for another site's
+	if p.Action != "" { // with no-referrer, browsers send Origin: null with the form, and it would look like another site's
 		h.Set("Referrer-Policy", "same-origin")
 	}
 	noStore(w)
@@ -59,18 +59,18 @@ func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page
 	}
 }
 
-// showProblem tells a person, not a client, that a request can't be answered: when there is no redirect URI that could be trusted.
+// showProblem tells the user, not the client, that a request can't be answered: there is no redirect URI to trust.
 func (s *Server) showProblem(w http.ResponseWriter, status int, text string) {
 	s.showPage(w, status, "message", page{Title: "This request can't be answered", Problem: text})
 }
 
-// sourceHash is how a Content-Security-Policy names an inline style or script.
+// sourceHash returns how a Content-Security-Policy names an inline style or script.
 func sourceHash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// Forms carry the request that they continue in base64url: whatever reads the page needs no care with HTML escapes.
+// packQuery encodes the request that a form continues in base64url, so that it needs no HTML escapes.
 func packQuery(query string) string { return base64.RawURLEncoding.EncodeToString([]byte(query)) }
 
 func unpackQuery(packed string) (string, bool) {
@@ -78,7 +78,7 @@ func unpackQuery(packed string) (string, bool) {
 	return string(raw), err == nil
 }
 
-// The one script of the server sends a form that is complete; without scripts there is the button.
+// submitScript is the server's only script. It sends a form that is complete; without scripts there is a button.
 const submitScript = `document.forms[0].submit()`
 
 var formPostPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
@@ -89,7 +89,7 @@ var formPostPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <script>` + submitScript + `</script></body></html>
 `))
 
-// showFormPost answers with response_mode form_post (OAuth 2.0 Form Post Response Mode), what ASP.NET's client asks for.
+// showFormPost answers with response_mode form_post (OAuth 2.0 Form Post Response Mode), which ASP.NET's client requests.
 func (s *Server) showFormPost(w http.ResponseWriter, uri string, params url.Values) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -97,7 +97,7 @@ func (s *Server) showFormPost(w http.ResponseWriter, uri string, params url.Valu
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action "+formAction(uri))
 	h.Set("Referrer-Policy", "no-referrer")
 	noStore(w)
-	// The URI is one that the client has registered; the template would replace a scheme that it does not know.
+	// The client has registered the URI. The template would replace a scheme that it does not know.
 	data := map[string]any{"URI": template.URL(uri), "Params": params} //nolint:gosec // see above
 	if err := formPostPage.Execute(w, data); err != nil {
 		s.log.Debug("page not sent", "error", err)

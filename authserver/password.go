@@ -11,14 +11,14 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// 19 MiB and two passes: what OWASP's password storage cheat sheet asks for at least; some 20 ms on one core.
+// 19 MiB and two passes: the minimum of OWASP's password storage cheat sheet; about 20 ms on one core.
 const (
 	argonTime, argonMemory, argonThreads = 2, 19 * 1024, 1
 	argonKey, argonSalt                  = 32, 16
 )
 
-// HashPassword returns the argon2id hash of a password with a random salt, in the usual $argon2id$v=19$m=…,t=…,p=…$salt$hash
-// form. [UserList] reads bcrypt hashes ($2a$, $2b$, $2y$) as well.
+// HashPassword returns the argon2id hash of a password with a random salt, in the usual form
+// $argon2id$v=19$m=…,t=…,p=…$salt$hash. [UserList] accepts bcrypt hashes ($2a$, $2b$, $2y$) as well.
 func HashPassword(password string) string {
 	salt := make([]byte, argonSalt)
 	rand.Read(salt) // never fails: crypto/rand ends the program instead
@@ -37,7 +37,7 @@ type argonParams struct {
 	salt, key    []byte
 }
 
-// parseArgon reads a PHC string. The limits keep a bad configuration from costing gigabytes a login.
+// parseArgon reads a PHC string. Without the limits a bad configuration could cost gigabytes for each login.
 func parseArgon(hash string) (p argonParams, ok bool) {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {

@@ -9,16 +9,16 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// checkRedirectURI judges a URI that is to be registered.
+// checkRedirectURI returns why a URI can't be registered, or nil.
 func (c *Config) checkRedirectURI(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Scheme == "":
 		return errors.New("it is not an absolute URI")
 	case strings.Contains(uri, "#"):
-		return errors.New("it has a fragment (RFC 6749 section 3.1.2)")
+		return errors.New("it has a fragment (RFC 6749, Section 3.1.2)")
 	case strings.Contains(uri, "*"):
-		return errors.New("it has a wildcard; redirect URIs are compared exactly (RFC 9700 section 2.1)")
+		return errors.New("it has a wildcard; redirect URIs are compared exactly (RFC 9700, Section 2.1)")
 	case slices.Contains([]string{"javascript", "data", "vbscript", "file", "about", "blob", "view-source"}, u.Scheme):
 		return errors.New("a browser would run it or open a file")
 	case (u.Scheme == "https" || u.Scheme == "http") && u.Host == "":
@@ -31,8 +31,8 @@ func (c *Config) checkRedirectURI(uri string) error {
 	return nil
 }
 
-// redirectAllowed compares byte by byte, but for the port of a native client's loopback URI (RFC 8252 section 7.3): such a client
-// listens on whatever port is free.
+// redirectAllowed compares byte by byte, except for the port of a native client's loopback URI (RFC 8252, Section 7.3): such
+// a client listens on any free port.
 func redirectAllowed(c *Client, uri string) bool {
 	if slices.Contains(c.RedirectURIs, uri) {
 		return true
@@ -44,8 +44,8 @@ func redirectAllowed(c *Client, uri string) bool {
 	})
 }
 
-// withoutLoopbackPort takes the port out of an http loopback URI. It cuts the text instead of parsing and printing it, so that
-// everything else is still compared byte by byte.
+// withoutLoopbackPort removes the port from an http loopback URI. It cuts the text instead of parsing and printing it, so
+// that everything else is still compared byte by byte.
 func withoutLoopbackPort(uri string) (string, bool) {
 	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
 		rest, ok := strings.CutPrefix(uri, host)
@@ -65,7 +65,7 @@ func withoutLoopbackPort(uri string) (string, bool) {
 	return "", false
 }
 
-// redirectURL adds parameters to a redirect URI, whose own query stays as it is.
+// redirectURL adds parameters to a redirect URI and leaves its own query as it is.
 func redirectURL(uri string, add url.Values) string {
 	sep := "?"
 	if strings.Contains(uri, "?") {
@@ -74,14 +74,14 @@ func redirectURL(uri string, add url.Values) string {
 	return uri + sep + add.Encode()
 }
 
-// formAction is the source expression of a redirect URI for the form-action directive: browsers apply it to the redirects that
-// follow a form too.
+// formAction returns the source expression of a redirect URI for the form-action directive, which browsers also apply to the
+// redirects after a form.
 func formAction(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme == "" {
 		return ""
 	}
-	// The grammar of the directive has no place for an IPv6 address; then the scheme has to do.
+	// The grammar of the directive has no IPv6 addresses; the scheme must do then.
 	if (u.Scheme == "http" || u.Scheme == "https") && !strings.ContainsAny(u.Host, " ;,'\"[") {
 		return u.Scheme + "://" + u.Host
 	}
