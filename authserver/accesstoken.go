@@ -17,9 +17,9 @@ var errTokenRevoked = errors.New("authserver: the grant is revoked or gone, or t
 //
 //	cfg.Check = srv.CheckAccessToken
 //
-// The middleware has validated signature, times and audience before; CheckAccessToken reads one row of the [Store]. An API
-// in another process asks the introspection endpoint, which applies the same rules. Tokens of client_credentials have no
-// row and are accepted, and so are tokens of other issuers.
+// The middleware has validated signature, times and audience before; CheckAccessToken reads one row of the [Store]. An
+// API in another process asks the introspection endpoint, which applies the same rules. Tokens of client_credentials
+// have no row and are accepted, and so are tokens of other issuers.
 //
 // Errors: one that wraps [middleware.ErrInvalidToken], or [middleware.ErrCheckUnavailable] when the store can't say.
 func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) error {
@@ -36,8 +36,8 @@ func (s *Server) CheckAccessToken(ctx context.Context, t *middleware.Token) erro
 	}
 }
 
-// checkNotRevoked returns nil if the access token with that jti is still valid, errTokenRevoked if it is not, or another
-// error when that is unknown.
+// checkNotRevoked returns nil if the access token with that jti is still valid, errTokenRevoked if it is not, or
+// another error when that is unknown.
 func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
 	id, gen := parseAccessTokenID(jti)
 	if id == "" {
@@ -67,8 +67,8 @@ func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
 	return nil
 }
 
-// accessTokenID returns the jti of an access token. It begins with the grant's id, which finds the row, and the generation
-// of the refresh token that the access token comes with.
+// accessTokenID returns the jti of an access token. It begins with the grant's id, which finds the row, and the
+// generation of the refresh token that the access token comes with.
 func accessTokenID(g *Grant, gen uint32, random string) string {
 	if g == nil {
 		return random

@@ -21,8 +21,8 @@ const (
 	assertionLeeway  = 30 * time.Second
 )
 
-// authenticateAssertion checks private_key_jwt (RFC 7523, Section 3): signed by a key of the client, iss and sub its id, aud
-// this server, not expired, and never used before.
+// authenticateAssertion checks private_key_jwt (RFC 7523, Section 3): signed by a key of the client, iss and sub its
+// id, aud this server, not expired, and never used before.
 func (s *Server) authenticateAssertion(ctx context.Context, p params) (*Client, *oauthError) {
 	raw := p.get("client_assertion")
 	if raw == "" || p.get("client_assertion_type") != assertionType {

@@ -166,7 +166,8 @@ func (s *Server) checkDetails(a *authorization, p params) *oauthError {
 	if refusal := s.checkResources(a.resources, a.scopes); refusal != nil {
 		return refusal
 	}
-	a.resources = slices.Compact(slices.Sorted(slices.Values(a.resources))) // the row keeps them as long as the grant lives
+	// The row keeps the resources for as long as the grant lives.
+	a.resources = slices.Compact(slices.Sorted(slices.Values(a.resources)))
 	a.challenge = p.get("code_challenge")
 	switch method := p.get("code_challenge_method"); {
 	case a.challenge == "" && method != "":
@@ -195,7 +196,9 @@ func (s *Server) checkDetails(a *authorization, p params) *oauthError {
 }
 
 // authenticateUser returns who is signed in. If that needs the login page, it shows the page and done is true.
-func (s *Server) authenticateUser(w http.ResponseWriter, r *http.Request, a *authorization, query string) (l *Login, done bool, refusal *oauthError) {
+func (s *Server) authenticateUser(
+	w http.ResponseWriter, r *http.Request, a *authorization, query string,
+) (l *Login, done bool, refusal *oauthError) {
 	none := slices.Contains(a.prompt, "none")
 	fresh := slices.Contains(a.prompt, "login") || slices.Contains(a.prompt, "select_account")
 	if s.cfg.Login != nil {
@@ -204,7 +207,8 @@ func (s *Server) authenticateUser(w http.ResponseWriter, r *http.Request, a *aut
 	if in := s.browserLogin(r); in != nil && !fresh {
 		u, err := s.cfg.Users.User(r.Context(), in.Subject)
 		switch {
-		case err == nil && !s.exceedsMaxAge(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter) && a.expects(in.Subject):
+		case err == nil && !s.exceedsMaxAge(a, in.AuthTime) && !in.AuthTime.Before(u.SignInAgainAfter) &&
+			a.expects(in.Subject):
 			return &Login{Subject: in.Subject, AuthTime: in.AuthTime, SessionID: in.ID, AMR: []string{"pwd"}}, false, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrAccessDenied):
 			return nil, false, unavailable(err)

@@ -27,8 +27,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// renewal is a grant that is renewed again and again: a public client, an access token and an ID token each time, everything in
-// memory, nobody listening.
+// renewal is a grant that is renewed again and again: a public client, an access token and an ID token each time,
+// everything in memory, nobody listening.
 type renewal struct {
 	handler http.Handler
 	token   string
@@ -187,10 +187,10 @@ func (s *stopwatch) median(name string) float64 {
 	return float64(s.times[name][len(s.times[name])/2]) / float64(time.Microsecond)
 }
 
-// BenchmarkRefresh is a refresh with an access token and an ID token, once in process and once over a connection, beside what
-// of it nobody can save: two raw signatures, and a handler that does the rest as briefly as it can be done. x-floor is the
-// refresh by the sum of the two. Over a connection it is time and not work: both sides sleep in between, and waking up takes
-// longer after a longer sleep. What a server works is measured by peerbench.
+// BenchmarkRefresh is a refresh with an access token and an ID token, once in process and once over a connection,
+// beside what of it nobody can save: two raw signatures, and a handler that does the rest as briefly as it can be done.
+// x-floor is the refresh by the sum of the two. Over a connection it is time and not work: both sides sleep in between,
+// and waking up takes longer after a longer sleep. What a server works is measured by peerbench.
 func BenchmarkRefresh(b *testing.B) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		b.Run(algorithm, func(b *testing.B) {

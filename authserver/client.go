@@ -55,8 +55,8 @@ type Client struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// Origins of browser applications that may read the answers of the token, revocation and userinfo endpoints (CORS).
 	Origins []string `json:"allowed_origins,omitempty"`
-	// Serves names resources of [Config].Resources that this client is the server of: it may introspect their tokens, and read the &
-	// revoked grants. It needs a secret, or keys, which do for introspection but not for the list; and no grant if it does nothing else.
+	// Serves names those of [Config].Resources that this client is the server of. It may introspect their tokens with a
+	// secret or with JWKS, and read the revocation list with a secret. It needs no grant type for that.
 	Serves []string `json:"serves,omitempty"`
 	// DangerouslyOptionalPKCE permits a code flow without PKCE: somebody who finds a code, in a log or a referrer, then
 	// needs only the client's secret. It is for confidential clients that cannot do better.
@@ -73,7 +73,9 @@ type Client struct {
 // clone returns a copy that shares nothing with c.
 func (c Client) clone() *Client {
 	c.Secrets, c.JWKS = slices.Clone(c.Secrets), slices.Clone(c.JWKS)
-	for _, list := range []*[]string{&c.GrantTypes, &c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scopes, &c.Origins, &c.Serves} {
+	for _, list := range []*[]string{
+		&c.GrantTypes, &c.RedirectURIs, &c.PostLogoutRedirectURIs, &c.Scopes, &c.Origins, &c.Serves,
+	} {
 		*list = slices.Clone(*list)
 	}
 	if c.RefreshGrace != nil {
@@ -143,8 +145,8 @@ type Secret struct {
 
 const secretPrefix = "sha256:"
 
-// HashSecret returns the form in which a client secret is kept: SHA-256 without salt. That is right for generated secrets of
-// 128 bits and more, which nobody can guess. Passwords that people choose need [HashPassword].
+// HashSecret returns the form in which a client secret is kept: SHA-256 without salt. That is right for generated
+// secrets of 128 bits and more, which nobody can guess. Passwords that people choose need [HashPassword].
 func HashSecret(secret string) Secret {
 	sum := sha256.Sum256([]byte(secret))
 	return Secret{Hash: secretPrefix + base64.RawURLEncoding.EncodeToString(sum[:])}

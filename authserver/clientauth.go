@@ -11,8 +11,8 @@ import (
 
 var errNoClient = errors.New("authserver: no client is named")
 
-// authenticate returns the client that sends the request. It may use exactly one mechanism (RFC 6749, Section 2.3): with
-// two, a proxy, a log and the server could each believe another one.
+// authenticate returns the client that sends the request. It may use exactly one mechanism (RFC 6749, Section 2.3):
+// with two, a proxy, a log and the server could each believe another one.
 func (s *Server) authenticate(r *http.Request, p params) (*Client, *oauthError) {
 	basic := len(r.Header.Values("Authorization")) > 0
 	post := p.get("client_secret") != ""
@@ -32,7 +32,8 @@ func (s *Server) authenticate(r *http.Request, p params) (*Client, *oauthError) 
 	case basic:
 		id, secret, ok := basicCredentials(r.Header.Get("Authorization"))
 		if !ok {
-			return nil, s.clientFailed(r.Context(), "", errors.New("authserver: the Authorization header is not Basic credentials"))
+			err := errors.New("authserver: the Authorization header is not Basic credentials")
+			return nil, s.clientFailed(r.Context(), "", err)
 		}
 		if named := p.get("client_id"); named != "" && named != id {
 			return nil, invalidRequest("client_id differs from the Authorization header")
@@ -80,8 +81,8 @@ func (s *Server) clientFailed(ctx context.Context, id string, cause error) *oaut
 	return invalidClient(cause)
 }
 
-// basicCredentials reads an Authorization header. Id and secret are form-urlencoded inside the base64 (RFC 6749, Section
-// 2.3.1), so that they can have a colon or a space. A space that is not encoded is accepted too.
+// basicCredentials reads an Authorization header. Id and secret are form-urlencoded inside the base64 (RFC 6749,
+// Section 2.3.1), so that they can have a colon or a space. A space that is not encoded is accepted too.
 func basicCredentials(header string) (id, secret string, ok bool) {
 	scheme, enc, found := strings.Cut(header, " ")
 	if !found || !strings.EqualFold(scheme, "Basic") {

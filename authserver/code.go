@@ -28,8 +28,8 @@ func (s *Server) newCode(r *http.Request, a *authorization, l *Login) (string, *
 	return code, nil
 }
 
-// exchangeCode exchanges an authorization code (RFC 6749, Section 4.1.3). The code is generation 0 of its grant, and using it
-// is the same step as rotating a refresh token.
+// exchangeCode exchanges an authorization code (RFC 6749, Section 4.1.3). The code is generation 0 of its grant, and
+// using it is the same step as rotating a refresh token.
 func (s *Server) exchangeCode(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	g, refusal := s.checkCode(ctx, c, p)
 	if refusal != nil {
@@ -102,14 +102,15 @@ func (s *Server) checkCode(ctx context.Context, c *Client, p params) (*Grant, *o
 	return &g, checkVerifier(g.Challenge, p.get("code_verifier"))
 }
 
-// revokeReplayedCode revokes the grant of a code that was used twice (RFC 6749, Section 4.1.2). checkCode comes first, so
-// somebody who only saw a code can revoke nothing. A disconnect must not cancel it.
+// revokeReplayedCode revokes the grant of a code that was used twice (RFC 6749, Section 4.1.2). checkCode comes first,
+// so somebody who only saw a code can revoke nothing. A disconnect must not cancel it.
 func (s *Server) revokeReplayedCode(ctx context.Context, g *Grant) *oauthError {
 	n, err := s.revokeInStore(context.WithoutCancel(ctx), Selector{ID: g.ID}, "code_replay")
 	if err != nil {
 		return unavailable(err)
 	}
-	s.event(ctx, Event{Kind: "code.replayed", ClientID: g.ClientID, Subject: g.Subject, GrantID: g.ID, Current: g.Generation, Count: n})
+	s.event(ctx, Event{Kind: "code.replayed", ClientID: g.ClientID, Subject: g.Subject, GrantID: g.ID,
+		Current: g.Generation, Count: n})
 	return invalidGrant("the code is not valid")
 }
 
@@ -119,8 +120,8 @@ func validChallenge(challenge string) bool {
 	return err == nil && len(sum) == sha256.Size && len(challenge) == base64.RawURLEncoding.EncodedLen(sha256.Size)
 }
 
-// checkVerifier checks the code_verifier of a code exchange. A verifier without a challenge is refused too: somebody has
-// removed the challenge from the authorization request (RFC 9700, Section 4.8.2).
+// checkVerifier checks the code_verifier of a code exchange. A verifier without a challenge is refused too: somebody
+// has removed the challenge from the authorization request (RFC 9700, Section 4.8.2).
 func checkVerifier(challenge, verifier string) *oauthError {
 	if challenge == "" {
 		if verifier != "" {

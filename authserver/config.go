@@ -11,13 +11,14 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// Config says how a [Server] works. [NewConfig] makes it and fills in the defaults: what you print is what is in force, and
-// 0 means 0. [New] copies what it needs; later changes have no effect.
+// Config says how a [Server] works. [NewConfig] makes it and fills in the defaults: what you print is what is in force,
+// and 0 means 0. [New] copies what it needs; later changes have no effect.
 type Config struct {
 	// Issuer is the issuer identifier (RFC 8414, Section 2): an https URL without query and fragment, or an http one on
 	// loopback. With a path, the server expects requests with that path, and requests for the well-known documents.
 	Issuer string
-	// AllowInsecureHTTP permits an http issuer on hosts other than loopback. Tokens and passwords then travel in the clear.
+	// AllowInsecureHTTP permits an http issuer on hosts other than loopback. Tokens and passwords then travel in the
+	// clear.
 	AllowInsecureHTTP bool
 
 	// Keys signs tokens and publishes the key set. Nil means a rotator with keys in memory: all tokens become invalid when
@@ -25,14 +26,15 @@ type Config struct {
 	Keys *jwks.Rotator
 	// Store keeps grants. NewConfig sets a [MemoryStore].
 	Store Store
-	// RefreshKeys are the secrets that refresh tokens, codes and login cookies are authenticated with, of 32 bytes or more.
-	// The first one signs, all verify. To rotate, put a new key in front, and remove the old one after a refresh token
-	// lifetime. Don't keep them in the Store. NewConfig makes a random key for this process: with a Store that outlives the
-	// process, or with several processes, set keys of your own, or every refresh token becomes invalid at a restart.
+	// RefreshKeys are the secrets that refresh tokens, codes and login cookies are authenticated with, of 32 bytes or
+	// more. The first one signs, all verify. To rotate, put a new key in front, and remove the old one after a refresh
+	// token lifetime. Don't keep them in the Store. NewConfig makes a random key for this process: with a Store that
+	// outlives the process, or with several processes, set keys of your own, or every refresh token becomes invalid at a
+	// restart.
 	RefreshKeys [][]byte
 
-	// Clients that are known from the start. LookupClient, if set, is called for the others, and often. It returns an error
-	// that wraps ErrNotFound for an unknown client.
+	// Clients that are known from the start. LookupClient, if set, is called for the others, and often. It returns an
+	// error that wraps ErrNotFound for an unknown client.
 	Clients      []Client
 	LookupClient func(ctx context.Context, id string) (*Client, error)
 	// Origins of browser applications of the clients that LookupClient returns. Those of Clients need not be repeated.
@@ -54,23 +56,23 @@ type Config struct {
 	RefreshTokenLifetime time.Duration
 	// RefreshIdleLifetime ends a grant that has not been refreshed for that long. The default is 14 days.
 	RefreshIdleLifetime time.Duration
-	// RefreshGrace is how long a superseded refresh token still gets the current one. The default is 10 s, the maximum 60 s.
-	// 0 is strict: any double submit revokes the grant. The grace should be longer than a failover of the store takes: a
-	// client whose refresh was stored but whose answer was lost can only retry when the store is back.
+	// RefreshGrace is how long a superseded refresh token still gets the current one. The default is 10 s, the maximum 60
+	// s. 0 is strict: any double submit revokes the grant. The grace should be longer than a failover of the store takes:
+	// a client whose refresh was stored but whose answer was lost can only retry when the store is back.
 	RefreshGrace time.Duration
 	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace. Beyond it the
-	// answer is invalid_grant, nothing is revoked, and there is an event. Concurrent requests may exceed the limit by their
-	// number. 0, the default, means no limit.
+	// answer is invalid_grant, nothing is revoked, and there is an event. Concurrent requests may exceed the limit by
+	// their number. 0, the default, means no limit.
 	MaxReplays int
 	// RevokePreviousAccessToken revokes earlier access tokens whenever a grant gets a new refresh token. Introspection,
 	// userinfo and APIs that use [Server.CheckAccessToken] then reject them. The revocation list does not have them,
-	// because the grant goes on. They stay valid for RefreshGrace, so that requests in flight are not rejected; a grace of 0
-	// ends them at once. Off by default: an API that validates tokens by itself accepts them until they expire anyway.
+	// because the grant goes on. They stay valid for RefreshGrace, so that requests in flight are not rejected; a grace of
+	// 0 ends them at once. Off by default: an API that validates tokens by itself accepts them until they expire anyway.
 	RevokePreviousAccessToken bool
 	// Rotation is RotateAlways by default.
 	Rotation Rotation
-	// MaxRollback is how many generations a refresh token may be ahead of the store, as happens when a store loses its last
-	// commits. The grant then goes on. 0, the default: such a token is refused, and there is an event.
+	// MaxRollback is how many generations a refresh token may be ahead of the store, as happens when a store loses its
+	// last commits. The grant then goes on. 0, the default: such a token is refused, and there is an event.
 	MaxRollback int
 	// GrantsPerClient limits the grants with refresh tokens of one user at one client; the oldest are revoked. 0, the
 	// default, means no limit.

@@ -20,7 +20,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		mod  func(*authserver.Config)
 		want string
 	}{
-		{"no issuer", func(c *authserver.Config) { c.Issuer = "" }, "the issuer is missing"},
+		{"no issuer", func(c *authserver.Config) { c.Issuer = "" }, "the issuer is empty"},
 		{"issuer is no URL", func(c *authserver.Config) { c.Issuer = "login.example" }, "not an absolute URL"},
 		{"issuer with a query", func(c *authserver.Config) { c.Issuer = "https://login.example?x=1" }, "has a query"},
 		{"issuer with a fragment", func(c *authserver.Config) { c.Issuer = "https://login.example#" }, "has a fragment"},
@@ -43,7 +43,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"negative replay cap", func(c *authserver.Config) { c.MaxReplays = -1 }, "MaxReplays"},
 		{"resource takes openid", func(c *authserver.Config) { c.Resources["x"] = []string{"openid"} }, "belongs to the server itself"},
 		{"no users for a code flow", func(c *authserver.Config) { c.Users = nil }, "Users is missing"},
-		{"two clients with one id", func(c *authserver.Config) { c.Clients[1].ID = mvcID }, "is there twice"},
+		{"two clients with one id", func(c *authserver.Config) { c.Clients[1].ID = mvcID }, "is configured twice"},
 		{"client without id", func(c *authserver.Config) { c.Clients[0].ID = "" }, "client id is empty"},
 		{"client without grant", func(c *authserver.Config) { c.Clients[0].GrantTypes = nil }, "no grant"},
 		{"public client that serves", func(c *authserver.Config) { c.Clients[1].Serves = []string{"api1"} }, "needs a secret or keys"},
@@ -56,7 +56,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"no redirect URI", func(c *authserver.Config) { c.Clients[0].RedirectURIs = nil }, "needs a redirect URI"},
 		{"unhashed secret", func(c *authserver.Config) { c.Clients[0].Secrets[0].Hash = mvcKey }, "secret 0"},
 		{"unknown scope", func(c *authserver.Config) { c.Clients[0].Scopes = []string{"api2"} }, `"api2" belongs to no resource`},
-		{"public client without PKCE", func(c *authserver.Config) { c.Clients[1].DangerouslyOptionalPKCE = true }, "without PKCE"},
+		{"public client without PKCE", func(c *authserver.Config) { c.Clients[1].DangerouslyOptionalPKCE = true }, "must use PKCE"},
 		{"public client without rotation", func(c *authserver.Config) { c.Clients[1].Rotation = authserver.RotateNever }, "must rotate"},
 		{"public client with client_credentials", func(c *authserver.Config) { c.Clients[1].GrantTypes = []string{"client_credentials"} },
 			"needs a secret"},
@@ -80,7 +80,7 @@ func TestNewNamesAllProblemsAtOnce(t *testing.T) {
 	cfg := newWorld(t).cfg
 	cfg.Issuer, cfg.RefreshGrace, cfg.Clients[0].ID = "", -1, "spa"
 	_, err := authserver.New(cfg)
-	for _, want := range []string{"issuer is missing", "refresh grace", `client "spa" is there twice`} {
+	for _, want := range []string{"issuer is empty", "refresh grace", `client "spa" is configured twice`} {
 		assert.ErrorContains(t, err, want)
 	}
 }

@@ -82,7 +82,8 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, maxAge int
 // startBrowserLogin signs the browser in.
 func (s *Server) startBrowserLogin(w http.ResponseWriter, subject string) error {
 	now := s.now()
-	plain, err := json.Marshal(loginCookie{Subject: subject, ID: rand.Text(), AuthTime: now, Expires: now.Add(s.cfg.LoginLifetime)})
+	plain, err := json.Marshal(loginCookie{Subject: subject, ID: rand.Text(), AuthTime: now,
+		Expires: now.Add(s.cfg.LoginLifetime)})
 	if err != nil {
 		return fmt.Errorf("authserver: login cookie: %w", err)
 	}
@@ -117,9 +118,10 @@ func (s *Server) browserLogin(r *http.Request) *loginCookie {
 
 func (s *Server) endBrowserLogin(w http.ResponseWriter) { s.setCookie(w, "session", "", -1) }
 
-// csrfToken returns a token that binds a form to this browser and to what the form is about. It sets the cookie if there is
-// none. Together with [http.CrossOriginProtection] it is a second line: that lets requests pass that carry neither Origin
-// nor Sec-Fetch-Site, as older browsers send them, and it does not know which request a form was made for.
+// csrfToken returns a token that binds a form to this browser and to what the form is about. It sets the cookie if
+// there is none. Together with [http.CrossOriginProtection] it is a second line: that lets requests pass that carry
+// neither Origin nor Sec-Fetch-Site, as older browsers send them, and it does not know which request a form was made
+// for.
 func (s *Server) csrfToken(w http.ResponseWriter, r *http.Request, about string) string {
 	cookie, err := r.Cookie(s.cookieName("csrf"))
 	value := ""

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// crossOrigin lets browser applications on the origins of clients read the answers. Credentials mode stays off, because the
-// endpoints use no cookies. A preflight names no client, so it passes for the origins of all; restrictOrigin decides once
-// the client is known.
+// crossOrigin lets browser applications on the origins of clients read the answers. Credentials mode stays off, because
+// the endpoints use no cookies. A preflight names no client, so it passes for the origins of all; restrictOrigin
+// decides once the client is known.
 func (s *Server) crossOrigin(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin")

@@ -7,10 +7,12 @@ import (
 )
 
 // signatureAlgorithms are the names that [jwks.Supported] knows, in the order in which metadata lists them.
-var signatureAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+var signatureAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+	"EdDSA", "Ed25519"}
 
 // metadata returns the document of RFC 8414, Section 2, and of OpenID Connect Discovery, Section 3: one serves both. No
-// member is registered for /auth/refreshtoken and /revoked, so it has neither; the package documentation describes them.
+// member is registered for /auth/refreshtoken and /revoked, so it has neither; the package documentation describes
+// them.
 func (s *Server) metadata() map[string]any {
 	scopes := []string{}
 	for name := range identityScopes {

@@ -85,21 +85,23 @@
 //   - Without since the list begins with everything that still matters. A page has up to 1000 entries. With more, the
 //     next page exists already; otherwise the reader comes back with the cursor later, every few seconds if it likes. A
 //     cursor is opaque, has up to 128 characters, and works at every process over the same Store.
-//   - The first page of a poll goes back 90 seconds, and repeats entries that the reader knows. Another process may have
-//     a clock that differs by half a minute, or may not have finished a revocation when the last poll passed its time.
-//   - The list has every revoked grant, however it was revoked: by a logout, the revocation endpoint, a refresh token or
-//     a code that was used twice, [Server.Revoke], or the limit of grants. It has no grants that have only expired, no
-//     access tokens that RevokePreviousAccessToken ends while the grant goes on, and no tokens of client_credentials,
-//     which have no grant.
+//   - The first page of a poll goes back 90 seconds, and repeats entries that the reader knows. Another process may
+//     have a clock that differs by half a minute, or may not have finished a revocation when the last poll passed its
+//     time.
+//   - The list has every revoked grant, however it was revoked: by a logout, the revocation endpoint, a refresh token
+//     or a code that was used twice, [Server.Revoke], or the limit of grants. It has no grants that have only expired,
+//     no access tokens that RevokePreviousAccessToken ends while the grant goes on, and no tokens of
+//     client_credentials, which have no grant.
 //   - Every reader gets all grants, whichever API their tokens are for. The ids are random and give no access.
 //
-// Other answers: 400 for a cursor that can't be read, 401 without the right secret, 403 for a client that serves nothing,
-// 405, and 503 with Retry-After when the Store can't say.
+// Other answers: 400 for a cursor that can't be read, 401 without the right secret, 403 for a client that serves
+// nothing, 405, and 503 with Retry-After when the Store can't say.
 //
 // # An ID token as a hint
 //
-// An authorization request with an id_token_hint gets the user of that ID token, or login_required. The ID token may have
-// expired. A hint that does not verify is invalid_request, also when the key that signed it is no longer published.
+// An authorization request with an id_token_hint gets the user of that ID token, or login_required. The ID token may
+// have expired. A hint that does not verify is invalid_request, also when the key that signed it is no longer
+// published.
 //
 // # Behind a proxy
 //
@@ -108,6 +110,7 @@
 //
 // # What it does not do
 //
-// There is no implicit, hybrid, password or device grant, no dynamic registration, no consent page and no DPoP. One server
-// is one issuer. The built-in login form is for demos: it has no registration, no second factor and no password reset.
+// There is no implicit, hybrid, password or device grant, no dynamic registration, no consent page and no DPoP. One
+// server is one issuer. The built-in login form is for demos: it has no registration, no second factor and no password
+// reset.
 package authserver

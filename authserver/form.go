@@ -14,8 +14,8 @@ import (
 
 const maxBody = 64 << 10
 
-// params are the parameters of a request: each at most once, except resource (RFC 8707). A parameter without a value counts
-// as not sent (RFC 6749, Section 3.2), but still as a duplicate.
+// params are the parameters of a request: each at most once, except resource (RFC 8707). A parameter without a value
+// counts as not sent (RFC 6749, Section 3.2), but still as a duplicate.
 type params url.Values
 
 func (p params) get(name string) string { return url.Values(p).Get(name) }
@@ -24,10 +24,11 @@ func (p params) resources() []string {
 	return slices.DeleteFunc(slices.Clone(p["resource"]), func(v string) bool { return v == "" })
 }
 
-// knownParams are the names with a meaning at the endpoints for clients. A query ends up in logs, so these names are refused
-// in the query of a POST.
-var knownParams = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type", "grant_type", "code",
-	"code_verifier", "redirect_uri", "refresh_token", "scope", "resource", "token", "token_type_hint", "username", "password"}
+// knownParams are the names with a meaning at the endpoints for clients. A query ends up in logs, so these names are
+// refused in the query of a POST.
+var knownParams = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type", "grant_type",
+	"code", "code_verifier", "redirect_uri", "refresh_token", "scope", "resource", "token", "token_type_hint", "username",
+	"password"}
 
 // newParams refuses duplicates: a proxy and the server could each read another one.
 func newParams(form url.Values) (params, *oauthError) {
@@ -94,7 +95,7 @@ func jsonForm(body string) (url.Values, error) {
 func readBody(w http.ResponseWriter, r *http.Request, mediaType string) (string, *oauthError) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		return "", &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: "the method is not POST"}
+		return "", methodNotAllowed("the method is not POST")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -116,7 +117,8 @@ func readBody(w http.ResponseWriter, r *http.Request, mediaType string) (string,
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return "", invalidRequest("the body is larger than 64 KiB")
 	}
-	return "", &oauthError{status: http.StatusBadRequest, code: "invalid_request", description: "the body is incomplete", cause: err}
+	return "", &oauthError{status: http.StatusBadRequest, code: "invalid_request", description: "the body is incomplete",
+		cause: err}
 }
 
 // isMediaType ignores the parameters of a Content-Type.

@@ -13,17 +13,19 @@ import (
 // ReasonLength is the maximum size in bytes of the reason of a revocation.
 const ReasonLength = 32
 
-// HistoryLength is how many supersession times a row keeps. Within the grace a client may be that many generations behind.
+// HistoryLength is how many supersession times a row keeps. Within the grace a client may be that many generations
+// behind.
 const HistoryLength = 8
 
 // maxName is the maximum size in bytes of a subject, a client id or a session id: every store can index that much.
 const maxName = 1024
 
-// Grant is one row of the [Store]: what a user, or the application with [Server.IssueTokens], allowed one client, and all
-// refresh tokens that descend from it. It holds no token, and no token can be made from it without [Config].RefreshKeys.
-// Generation 0 is the authorization code; the first refresh token is generation 1.
+// Grant is one row of the [Store]: what a user, or the application with [Server.IssueTokens], allowed one client, and
+// all refresh tokens that descend from it. It holds no token, and no token can be made from it without
+// [Config].RefreshKeys. Generation 0 is the authorization code; the first refresh token is generation 1.
 //
-// A store keeps all fields as they are. After Create only Advance and Revoke change a row, and only the fields below the line.
+// A store keeps all fields as they are. After Create only Advance and Revoke change a row, and only the fields below
+// the line.
 type Grant struct {
 	ID        string   `json:"id"`
 	Salt      []byte   `json:"salt"`
@@ -57,15 +59,16 @@ type Grant struct {
 	RevokeReason    string    `json:"revoke_reason,omitempty"`
 }
 
-// storable returns an error for what an application or a configuration may choose and a [Store] does not promise to keep. A
-// store that changed a subject could not find the grant when it must be revoked.
+// storable returns an error for what an application or a configuration may choose and a [Store] does not promise to
+// keep. A store that changed a subject could not find the grant when it must be revoked.
 func (g *Grant) storable() error {
 	for name, v := range map[string]string{"subject": g.Subject, "client id": g.ClientID, "session id": g.SessionID} {
 		if len(v) > maxName {
 			return fmt.Errorf("authserver: the %s has %d bytes, more than %d", name, len(v), maxName)
 		}
 	}
-	all := slices.Concat([]string{g.Subject, g.ClientID, g.SessionID, g.RedirectURI, g.Challenge, g.ACR}, g.AMR, g.Scopes, g.Resources)
+	all := slices.Concat([]string{g.Subject, g.ClientID, g.SessionID, g.RedirectURI, g.Challenge, g.ACR},
+		g.AMR, g.Scopes, g.Resources)
 	for _, v := range all {
 		if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return errors.New("authserver: the subject, or another text to be stored, is not UTF-8 without U+0000")
@@ -82,8 +85,8 @@ func (g *Grant) Expired(now time.Time) bool {
 // Active reports whether the grant is neither revoked nor expired at now.
 func (g *Grant) Active(now time.Time) bool { return g.RevokedAt.IsZero() && !g.Expired(now) }
 
-// DisposableAt returns when a store may delete the row if nothing else happens to it: the grant is over, and no API accepts an
-// access token that was issued under it. Until then introspection and [Store.Revoked] need the row.
+// DisposableAt returns when a store may delete the row if nothing else happens to it: the grant is over, and no API
+// accepts an access token that was issued under it. Until then introspection and [Store.Revoked] need the row.
 func (g *Grant) DisposableAt() time.Time {
 	end := earlier(g.ExpiresAt, g.IdleExpiresAt)
 	if !g.RevokedAt.IsZero() {
@@ -95,8 +98,8 @@ func (g *Grant) DisposableAt() time.Time {
 	return end
 }
 
-// Advance does to a row what [Store.Advance] promises, for stores that keep rows as a whole. The caller makes it atomic.
-// Errors: [ErrConflict].
+// Advance does to a row what [Store.Advance] promises, for stores that keep rows as a whole. The caller makes it
+// atomic. Errors: [ErrConflict].
 func (g *Grant) Advance(s Step) error {
 	if g.Generation != s.From || !g.Active(s.Now) {
 		return ErrConflict

@@ -11,7 +11,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// TestGrantLimitOfOneMoment: sign-ins of the same millisecond end the same grants, in whatever order a store lists them.
+// TestGrantLimitOfOneMoment: sign-ins of the same millisecond end the same grants, in whatever order a store lists
+// them.
 func TestGrantLimitOfOneMoment(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
 	a, b := w.code(), w.code()

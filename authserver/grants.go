@@ -34,8 +34,8 @@ func (s *Server) mintRefreshToken(g *Grant, gen uint32) (string, *oauthError) {
 	return token, nil
 }
 
-// loadPresented reads a presented code or refresh token, loads its row and checks that the server made the token. A failure
-// here has no effect on any grant, whoever sends the token.
+// loadPresented reads a presented code or refresh token, loads its row and checks that the server made the token. A
+// failure here has no effect on any grant, whoever sends the token.
 func (s *Server) loadPresented(ctx context.Context, kind opaqueKind, token string) (opaque, Grant, *oauthError) {
 	o, ok := kind.parse(token)
 	if !ok {
@@ -55,8 +55,8 @@ func (s *Server) loadPresented(ctx context.Context, kind opaqueKind, token strin
 	return o, g, nil
 }
 
-// reload reads a row that another request has just changed. A client that disconnects now must not hide that a code or a
-// token was used twice.
+// reload reads a row that another request has just changed. A client that disconnects now must not hide that a code or
+// a token was used twice.
 func (s *Server) reload(ctx context.Context, id string) (Grant, error) {
 	ctx, cancel := withoutCancel(ctx)
 	defer cancel()
@@ -69,8 +69,8 @@ func (s *Server) Grants(ctx context.Context, sel Selector) ([]Grant, error) {
 	return slices.DeleteFunc(all, func(g Grant) bool { return !g.Refresh || g.Generation == 0 }), err
 }
 
-// limitGrants revokes the oldest grants beyond Config.GrantsPerClient. Two calls at once pick the same grants, so it needs no
-// lock. If it fails, the next sign-in does it.
+// limitGrants revokes the oldest grants beyond Config.GrantsPerClient. Two calls at once pick the same grants, so it
+// needs no lock. If it fails, the next sign-in does it.
 func (s *Server) limitGrants(ctx context.Context, c *Client, g *Grant) {
 	if s.cfg.GrantsPerClient == 0 || !g.Refresh {
 		return

@@ -15,8 +15,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// leaving is a store whose client hangs up when a grant is read, when a revocation begins, or when a step has come too late, and that does
-// nothing for whom has gone.
+// leaving is a store whose client hangs up when a grant is read, when a revocation begins, or when a step has come too
+// late, and that does nothing for whom has gone.
 type leaving struct {
 	authserver.Store
 	revoking, late func()
@@ -47,7 +47,8 @@ func (l *leaving) Revoke(ctx context.Context, sel authserver.Selector, reason st
 	return l.Store.Revoke(ctx, sel, reason, now)
 }
 
-// TestRevocationOutlivesItsRequest: pages send a revocation or a logout when they are closed, and nobody waits for the answer.
+// TestRevocationOutlivesItsRequest: pages send a revocation or a logout when they are closed, and nobody waits for the
+// answer.
 func TestRevocationOutlivesItsRequest(t *testing.T) {
 	for _, row := range []struct {
 		reason string
@@ -76,8 +77,8 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 	}
 }
 
-// TestLoserOfARace: whoever finds that another request was faster is the second holder, also if it hangs up at that moment; and it is
-// told that its code or token is no longer good only if that is known.
+// TestLoserOfARace: whoever finds that another request was faster is the second holder, also if it hangs up at that
+// moment; and it is told that its code or token is no longer good only if that is known.
 func TestLoserOfARace(t *testing.T) {
 	for _, row := range []struct {
 		reason  string

@@ -12,8 +12,8 @@ var errNotOurs = errors.New("authserver: not an ID token of this server")
 // idTokenHint is what an id_token_hint says.
 type idTokenHint struct{ clientID, subject, sessionID string }
 
-// readIDTokenHint reads an ID token that the server has signed. It may have expired: what counts is whom it was made for. The
-// error wraps [jwks.ErrUnavailable] when the keys can't be had.
+// readIDTokenHint reads an ID token that the server has signed. It may have expired: what counts is whom it was made
+// for. The error wraps [jwks.ErrUnavailable] when the keys can't be had.
 func (s *Server) readIDTokenHint(ctx context.Context, raw string) (idTokenHint, error) {
 	t, err := readSignedToken(raw)
 	if err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens and
-// about access tokens for the resources that it serves (Client.Serves). All others are inactive for it.
+// introspect is the introspection endpoint (RFC 7662), for confidential clients. A client learns about its own tokens
+// and about access tokens for the resources that it serves (Client.Serves). All others are inactive for it.
 func (s *Server) introspect(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	if c.public() {
 		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not introspect"))
@@ -58,11 +58,13 @@ func (s *Server) introspectRefresh(ctx context.Context, c *Client, token string)
 	if refusal != nil || g.ClientID != c.ID {
 		return nil, nil
 	}
-	if state := g.tokenState(o.gen, s.now(), s.cfg.policyFor(c).grace); state != tokenCurrent && state != tokenWithinGrace {
+	state := g.tokenState(o.gen, s.now(), s.cfg.policyFor(c).grace)
+	if state != tokenCurrent && state != tokenWithinGrace {
 		return nil, nil
 	}
 	return map[string]any{"active": true, "client_id": g.ClientID, "sub": g.Subject, "scope": strings.Join(g.Scopes, " "),
-		"iss": s.cfg.Issuer, "iat": g.CreatedAt.Unix(), "exp": earlier(g.ExpiresAt, g.IdleExpiresAt).Unix(), "sid": g.SessionID}, nil
+		"iss": s.cfg.Issuer, "iat": g.CreatedAt.Unix(), "exp": earlier(g.ExpiresAt, g.IdleExpiresAt).Unix(),
+		"sid": g.SessionID}, nil
 }
 
 // ownAudiences returns all audiences that the server issues access tokens for.

@@ -19,15 +19,15 @@ type IssueRequest struct {
 	AuthTime time.Time
 	// SessionID becomes the claim sid. Empty means the id of the grant.
 	SessionID string
-	// EndOthers revokes the user's other grants, at all clients, once the new one exists. It is for a changed credential, and
-	// goes on after ctx has ended.
+	// EndOthers revokes the user's other grants, at all clients, once the new one exists. It is for a changed credential,
+	// and goes on after ctx has ended.
 	EndOthers bool
 }
 
-// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens. It is for
-// endpoints of the application, such as one that changes a password and returns new tokens. The server trusts the caller
-// with the user's identity. It checks client and scopes as in an authorization request, and issues a refresh token under the
-// same conditions.
+// IssueTokens starts a grant for a user whom the application itself has just authenticated, and returns its tokens. It
+// is for endpoints of the application, such as one that changes a password and returns new tokens. The server trusts
+// the caller with the user's identity. It checks client and scopes as in an authorization request, and issues a refresh
+// token under the same conditions.
 //
 // Errors: [ErrNotFound] for an unknown client or user, [ErrAccessDenied] for a user or a scope that is not permitted.
 func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, error) {
@@ -56,8 +56,8 @@ func (s *Server) IssueTokens(ctx context.Context, req IssueRequest) (*Tokens, er
 	if err := g.storable(); err != nil {
 		return nil, err
 	}
-	t, until, refusal := s.sign(ctx, &issue{grantType: "issue_tokens", client: c, user: user, grant: &g, subject: g.Subject, scopes: scopes,
-		generation: 1})
+	t, until, refusal := s.sign(ctx, &issue{grantType: "issue_tokens", client: c, user: user, grant: &g,
+		subject: g.Subject, scopes: scopes, generation: 1})
 	if refusal != nil {
 		return nil, refused(refusal)
 	}

@@ -9,10 +9,15 @@ import (
 	"time"
 )
 
+const signInUnavailable = "Signing in is not possible at the moment. Please try again."
+
 // showLogin shows the form. Nothing on it tells whether a user exists.
-func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, status int, a *authorization, query, username, problem string) {
-	s.showPage(w, status, "login", page{Title: "Sign in", Client: a.client.Name, Problem: problem, Action: s.base + pathLogin, Return: packQuery(query),
-		CSRF: s.csrfToken(w, r, query), Username: username, Allows: formAction(a.redirectURI)})
+func (s *Server) showLogin(
+	w http.ResponseWriter, r *http.Request, status int, a *authorization, query, username, problem string,
+) {
+	s.showPage(w, status, "login", page{Title: "Sign in", Client: a.client.Name, Problem: problem,
+		Action: s.base + pathLogin, Return: packQuery(query), CSRF: s.csrfToken(w, r, query),
+		Username: username, Allows: formAction(a.redirectURI)})
 }
 
 // login reads the form of the login page.
@@ -35,7 +40,8 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	// A form of another site could sign the user in as somebody else.
 	if s.sameSite.Check(r) != nil || !s.checkCSRF(r, p.get("csrf"), query) {
-		s.showLogin(w, r, http.StatusForbidden, a, query, p.get("username"), "This form is no longer valid. Please try again.")
+		s.showLogin(w, r, http.StatusForbidden, a, query, p.get("username"),
+			"This form is no longer valid. Please try again.")
 		return
 	}
 	username := p.get("username")
@@ -53,18 +59,21 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
-		s.showLogin(w, r, http.StatusServiceUnavailable, a, query, username, "Signing in is not possible at the moment. Please try again.")
+		s.showLogin(w, r, http.StatusServiceUnavailable, a, query, username, signInUnavailable)
 		return
 	}
 	s.throttle.succeeded(username, r.RemoteAddr)
-	if !a.expects(u.Subject) { // the client must get the user that it named, or an error (OpenID Connect Core, Section 3.1.2.1)
-		s.event(r.Context(), Event{Kind: "login.failed", ClientID: a.client.ID, Subject: u.Subject, Reason: "another user was asked for"})
-		s.showLogin(w, r, http.StatusForbidden, a, query, "", "Please sign in with the account that the application asked for.")
+	// The client must get the user that it named, or an error (OpenID Connect Core, Section 3.1.2.1).
+	if !a.expects(u.Subject) {
+		s.event(r.Context(), Event{Kind: "login.failed", ClientID: a.client.ID, Subject: u.Subject,
+			Reason: "another user was asked for"})
+		s.showLogin(w, r, http.StatusForbidden, a, query, "",
+			"Please sign in with the account that the application asked for.")
 		return
 	}
 	if err := s.startBrowserLogin(w, u.Subject); err != nil {
 		s.log.ErrorContext(r.Context(), "login failed", "error", err)
-		s.showProblem(w, http.StatusInternalServerError, "Signing in is not possible at the moment. Please try again.")
+		s.showProblem(w, http.StatusInternalServerError, signInUnavailable)
 		return
 	}
 	s.event(r.Context(), Event{Kind: "login.succeeded", ClientID: a.client.ID, Subject: u.Subject})

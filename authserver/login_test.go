@@ -176,6 +176,6 @@ func TestPasswordHashes(t *testing.T) {
 	}
 	_, err = authserver.NewUserList(authserver.User{Subject: "1", Username: "a", PasswordHash: hash},
 		authserver.User{Subject: "1", Username: "b", PasswordHash: hash}, authserver.User{Subject: "2", Username: "a", PasswordHash: hash})
-	assert.ErrorContains(t, err, "there twice")
+	assert.ErrorContains(t, err, "two users with this subject")
 	assert.ErrorContains(t, err, "taken")
 }

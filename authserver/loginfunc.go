@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// LoginFunc is the sign-in of an application. The authorization endpoint calls it with r.URL set to the address that the
-// browser must come back to. If the function returns a Login, the flow goes on. If it returns nil and no error, it has
-// answered the request itself, with a page or a redirect to one.
+// LoginFunc is the sign-in of an application. The authorization endpoint calls it with r.URL set to the address that
+// the browser must come back to. If the function returns a Login, the flow goes on. If it returns nil and no error, it
+// has answered the request itself, with a page or a redirect to one.
 //
-// fresh is true if the client asks for a new sign-in (prompt=login, or max_age has passed), or if its id_token_hint names
-// another user than the function has just returned. If the client forbids a page (prompt=none), what the function writes is
-// dropped.
+// fresh is true if the client asks for a new sign-in (prompt=login, or max_age has passed), or if its id_token_hint
+// names another user than the function has just returned. If the client forbids a page (prompt=none), what the function
+// writes is dropped.
 //
 // ErrAccessDenied goes to the client as access_denied, any other error as server_error.
 type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login, error)
@@ -31,7 +31,9 @@ type Login struct {
 }
 
 // applicationLogin calls Config.Login. done is true if that has answered the request.
-func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *authorization, query string, fresh, none bool) (*Login, bool, *oauthError) {
+func (s *Server) applicationLogin(
+	w http.ResponseWriter, r *http.Request, a *authorization, query string, fresh, none bool,
+) (l *Login, done bool, refusal *oauthError) {
 	if none {
 		w = dropped{http.Header{}}
 	}
@@ -57,10 +59,9 @@ func (s *Server) applicationLogin(w http.ResponseWriter, r *http.Request, a *aut
 	case errors.Is(err, ErrAccessDenied):
 		return nil, false, badRequest("access_denied", "the user may not sign in")
 	case err != nil:
-		return nil, false, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "sign-in failed", cause: err}
+		return nil, false, serverError("sign-in failed", err)
 	case l != nil && l.Subject == "":
-		return nil, false, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "sign-in failed",
-			cause: errors.New("authserver: Login returned no subject")}
+		return nil, false, serverError("sign-in failed", errors.New("authserver: Login returned no subject"))
 	case l == nil && none:
 		return nil, false, badRequest("login_required", "nobody is signed in")
 	case l != nil && !a.expects(l.Subject):

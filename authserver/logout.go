@@ -9,9 +9,9 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// logout is OpenID Connect RP-Initiated Logout. It ends the login at the browser and revokes every grant that came from it.
-// With an ID token of the same login it does so at once. Otherwise it asks the user first, so that no other site can sign
-// the user out.
+// logout is OpenID Connect RP-Initiated Logout. It ends the login at the browser and revokes every grant that came from
+// it. With an ID token of the same login it does so at once. Otherwise it asks the user first, so that no other site
+// can sign the user out.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	query, err := authorizeQuery(w, r)
@@ -41,7 +41,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := withoutCancel(r.Context())
 	defer cancel()
-	h, err := s.readIDTokenHint(ctx, p.get("id_token_hint")) // a hint that does not verify says nothing; then the user is asked
+	// A hint that does not verify says nothing; then the user is asked.
+	h, err := s.readIDTokenHint(ctx, p.get("id_token_hint"))
 	if p.get("id_token_hint") != "" && errors.Is(err, jwks.ErrUnavailable) {
 		s.logoutFailed(w, r, err) // it may name the login that must end
 		return
@@ -89,7 +90,8 @@ func (s *Server) logoutFailed(w http.ResponseWriter, r *http.Request, err error)
 	s.showProblem(w, http.StatusServiceUnavailable, "Signing out is not possible at the moment. Please try again.")
 }
 
-// afterLogout returns where to send the browser, "" for nowhere. It reports false for an address that is not registered.
+// afterLogout returns where to send the browser, "" for nowhere. It reports false for an address that is not
+// registered.
 func (s *Server) afterLogout(r *http.Request, clientID string, p params) (string, bool) {
 	uri := p.get("post_logout_redirect_uri")
 	if uri == "" {

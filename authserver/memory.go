@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// MemoryStore is a [Store] in memory: its grants are lost when the process ends. [NewConfig] sets one. All methods are safe
-// for concurrent use.
+// MemoryStore is a [Store] in memory: its grants are lost when the process ends. [NewConfig] sets one. All methods are
+// safe for concurrent use.
 type MemoryStore struct {
 	mu     sync.RWMutex
 	grants map[string]*Grant
@@ -134,7 +134,9 @@ func (m *MemoryStore) list(more ...Revocation) {
 }
 
 // Revoked lists revocations. See [Store].
-func (m *MemoryStore) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) ([]Revocation, error) {
+func (m *MemoryStore) Revoked(
+	ctx context.Context, since time.Time, after string, now time.Time, limit int,
+) ([]Revocation, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,9 @@
 package authserver
 
-// The state machine against a model of itself, through all interleavings of a few actions: two processes of one client that
-// share a saved token, a thief who copies it once, a client that is not the owner, requests that die before the commit, answers that
-// are lost after it, and a clock that moves by less or by more than the grace. It runs the machine below HTTP and without
-// signing, which is why it is inside of the package.
+// The state machine against a model of itself, through all interleavings of a few actions: two processes of one client
+// that share a saved token, a thief who copies it once, a client that is not the owner, requests that die before the
+// commit, answers that are lost after it, and a clock that moves by less or by more than the grace. It runs the machine
+// below HTTP and without signing, which is why it is inside of the package.
 
 import (
 	"flag"

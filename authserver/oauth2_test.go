@@ -20,7 +20,8 @@ func (w *world) stock() context.Context {
 	return context.WithValue(w.t.Context(), oauth2.HTTPClient, &http.Client{Transport: handlerTransport{w.srv}})
 }
 
-// x/oauth2 as it comes probes how a server wants its clients to authenticate; a code or refresh token must survive the wrong guess.
+// x/oauth2 as it comes probes how a server wants its clients to authenticate; a code or refresh token must survive the
+// wrong guess.
 func TestStockOAuth2Client(t *testing.T) {
 	for _, row := range []struct {
 		name       string

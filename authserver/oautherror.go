@@ -9,8 +9,8 @@ import (
 
 var errBadGrantID = errors.New("authserver: internal error: the server did not make this grant id")
 
-// oauthError is an error answer (RFC 6749, Sections 4.1.2.1 and 5.2). No part of a description comes from a request, so it
-// needs no escaping and echoes nothing.
+// oauthError is an error answer (RFC 6749, Sections 4.1.2.1 and 5.2). No part of a description comes from a request, so
+// it needs no escaping and echoes nothing.
 type oauthError struct {
 	status      int
 	code        string
@@ -40,16 +40,19 @@ func invalidScope(description string) *oauthError  { return badRequest("invalid_
 func invalidTarget(description string) *oauthError { return badRequest("invalid_target", description) }
 
 func invalidClient(cause error) *oauthError {
-	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed",
-		cause: cause}
+	return &oauthError{http.StatusUnauthorized, "invalid_client", "client authentication failed", "", cause}
+}
+
+func methodNotAllowed(description string) *oauthError {
+	return &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: description}
 }
 
 func serverError(description string, cause error) *oauthError {
-	return &oauthError{status: http.StatusInternalServerError, code: "server_error", description: description, cause: cause}
+	return &oauthError{http.StatusInternalServerError, "server_error", description, "", cause}
 }
 
-// unavailable is the answer when the outcome is unknown or something behind the server is down. The client's tokens stay
-// valid, and it may send the same request again.
+// unavailable is the answer when the outcome is unknown or something behind the server is down. The client's tokens
+// stay valid, and it may send the same request again.
 func unavailable(cause error) *oauthError {
 	return &oauthError{status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
 		description: "try again", retryAfter: "1", cause: cause}

@@ -14,8 +14,8 @@ import (
 //
 //	version 1 | key id 1 | grant id 16 | generation 4 | HMAC-SHA256(K, label ‖ grant id ‖ generation ‖ salt ‖ client id) 32
 //
-// The salt is in the row and K is not in the database, so neither alone makes a token. With both, the server can verify any
-// generation of a grant and compute it again.
+// The salt is in the row and K is not in the database, so neither alone makes a token. With both, the server can verify
+// any generation of a grant and compute it again.
 const (
 	opaqueVersion = 1
 	grantIDSize   = 16

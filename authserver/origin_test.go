@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// originOf is the Origin header of a form that a browser sends from a page to the page's own site (Fetch, "append a request Origin
-// header"): the page's Referrer-Policy decides.
+// originOf is the Origin header of a form that a browser sends from a page to the page's own site (Fetch, "append a
+// request Origin header"): the page's Referrer-Policy decides.
 func originOf(page reply) string {
 	if page.header.Get("Referrer-Policy") == "no-referrer" {
 		return "null"

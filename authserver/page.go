@@ -49,7 +49,8 @@ func (s *Server) showPage(w http.ResponseWriter, status int, name string, p page
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "+p.Allows))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	if p.Action != "" { // with no-referrer, browsers send Origin: null with the form, and it would look like another site's
+	// With no-referrer browsers send Origin: null with a form, and it would look like the form of another site.
+	if p.Action != "" {
 		h.Set("Referrer-Policy", "same-origin")
 	}
 	noStore(w)
@@ -89,7 +90,8 @@ var formPostPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <script>` + submitScript + `</script></body></html>
 `))
 
-// showFormPost answers with response_mode form_post (OAuth 2.0 Form Post Response Mode), which ASP.NET's client requests.
+// showFormPost answers with response_mode form_post (OAuth 2.0 Form Post Response Mode), which ASP.NET's client
+// requests.
 func (s *Server) showFormPost(w http.ResponseWriter, uri string, params url.Values) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -63,7 +63,8 @@ func validPasswordHash(hash string) bool {
 
 func checkPassword(hash, password string) bool {
 	if p, ok := parseArgon(hash); ok {
-		key := argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.key))) //nolint:gosec // 64 at most
+		size := uint32(len(p.key)) //nolint:gosec // at most 64
+		key := argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, size)
 		return subtle.ConstantTimeCompare(key, p.key) == 1
 	}
 	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil

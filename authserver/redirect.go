@@ -31,8 +31,8 @@ func (c *Config) checkRedirectURI(uri string) error {
 	return nil
 }
 
-// redirectAllowed compares byte by byte, except for the port of a native client's loopback URI (RFC 8252, Section 7.3): such
-// a client listens on any free port.
+// redirectAllowed compares byte by byte, except for the port of a native client's loopback URI (RFC 8252, Section 7.3):
+// such a client listens on any free port.
 func redirectAllowed(c *Client, uri string) bool {
 	if slices.Contains(c.RedirectURIs, uri) {
 		return true
@@ -44,8 +44,8 @@ func redirectAllowed(c *Client, uri string) bool {
 	})
 }
 
-// withoutLoopbackPort removes the port from an http loopback URI. It cuts the text instead of parsing and printing it, so
-// that everything else is still compared byte by byte.
+// withoutLoopbackPort removes the port from an http loopback URI. It cuts the text instead of parsing and printing it,
+// so that everything else is still compared byte by byte.
 func withoutLoopbackPort(uri string) (string, bool) {
 	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
 		rest, ok := strings.CutPrefix(uri, host)
@@ -74,8 +74,8 @@ func redirectURL(uri string, add url.Values) string {
 	return uri + sep + add.Encode()
 }
 
-// formAction returns the source expression of a redirect URI for the form-action directive, which browsers also apply to the
-// redirects after a form.
+// formAction returns the source expression of a redirect URI for the form-action directive, which browsers also apply
+// to the redirects after a form.
 func formAction(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme == "" {

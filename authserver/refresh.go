@@ -12,8 +12,8 @@ const (
 	nearExpiryPercent = 70 // of the idle lifetime, see RotateNearExpiry
 )
 
-// exchangeRefreshToken is the refresh token grant (RFC 6749, Section 6). Everything that can fail comes before rotate, the one
-// step that writes: a failed request leaves the refresh token as it was.
+// exchangeRefreshToken is the refresh token grant (RFC 6749, Section 6). Everything that can fail comes before rotate,
+// the one step that writes: a failed request leaves the refresh token as it was.
 func (s *Server) exchangeRefreshToken(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	r, refusal := s.newRefresh(ctx, c, p.get("refresh_token"))
 	if refusal != nil {
@@ -106,8 +106,8 @@ func (r *refresh) nextGeneration() uint32 {
 	}
 }
 
-// rotate takes the one atomic step and returns the refresh token of the answer. The loser of a race reads the row again, and is
-// then usually within the grace.
+// rotate takes the one atomic step and returns the refresh token of the answer. The loser of a race reads the row
+// again, and is then usually within the grace.
 func (r *refresh) rotate(ctx context.Context, until time.Time) (string, *oauthError) {
 	for range refreshAttempts {
 		now := r.now()
@@ -196,8 +196,8 @@ func (r *refresh) tokenOf(gen uint32) (string, *oauthError) {
 	return r.mintRefreshToken(&r.grant, gen)
 }
 
-// resign signs again if another request came first: with RevokePreviousAccessToken an access token of a superseded generation
-// would soon be rejected.
+// resign signs again if another request came first: with RevokePreviousAccessToken an access token of a superseded
+// generation would soon be rejected.
 func (r *refresh) resign(ctx context.Context, gen uint32, until *time.Time) (refusal *oauthError) {
 	if !r.cfg.RevokePreviousAccessToken || r.issue == nil || r.issue.generation == gen {
 		return nil
@@ -217,8 +217,8 @@ func (r *refresh) refuseReplay(ctx context.Context) *oauthError {
 	return invalidGrant("the refresh token was replaced, and its successor handed out often enough")
 }
 
-// revokeReused revokes the grant: a token was used after it had been superseded for longer than the grace, so two parties
-// hold it. A disconnect must not cancel that.
+// revokeReused revokes the grant: a token was used after it had been superseded for longer than the grace, so two
+// parties hold it. A disconnect must not cancel that.
 func (r *refresh) revokeReused(ctx context.Context) *oauthError {
 	n, err := r.revokeInStore(context.WithoutCancel(ctx), Selector{ID: r.grant.ID}, "reuse")
 	if err != nil {

@@ -405,7 +405,8 @@ func TestGrantsPerClient(t *testing.T) {
 	}
 }
 
-// hangUp is a store whose client hangs up when it has read a grant, or when it has changed one, and that does nothing for whom has gone.
+// hangUp is a store whose client hangs up when it has read a grant, or when it has changed one, and that does nothing
+// for whom has gone.
 type hangUp struct {
 	authserver.Store
 	read, changed context.CancelFunc

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// refreshJSON is the refresh grant with a JSON body. A public client need not name itself: the refresh token says who it is.
+// refreshJSON is the refresh token grant with a JSON body, see the package documentation. A public client need not name
+// itself: its refresh token does.
 func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
 	p, refusal := readJSON(w, r)
 	if refusal != nil {
@@ -33,7 +34,7 @@ func (s *Server) exchangeJSON(ctx context.Context, c *Client, p params) (*Tokens
 	return s.exchange(ctx, c, p)
 }
 
-// publicClientOf returns the public client that a refresh token was issued to.
+// publicClientOf returns the public client that the refresh token was issued to.
 func (s *Server) publicClientOf(ctx context.Context, p params) (*Client, *oauthError) {
 	switch name := p.get("grant_type"); {
 	case name == "":

@@ -15,8 +15,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// TestResourceServerIssuesNothing asks a resource server for tokens in every way that the token endpoint knows, and looks for
-// anything in its package that could sign.
+// TestResourceServerIssuesNothing asks a resource server for tokens in every way that the token endpoint knows, and
+// looks for anything in its package that could sign.
 func TestResourceServerIssuesNothing(t *testing.T) {
 	w := newWorld(t)
 	cfg := middleware.NewConfig(issuer, "api1")

@@ -13,8 +13,8 @@ import (
 
 const (
 	revocationPageSize = 1000
-	// revocationOverlap is by how much a reader begins before the end of what it has read. A revocation is in the list under the time at which
-	// it began, and shows up when it is done: after revokeTime at most. The rest is for the clocks of several processes.
+	// revocationOverlap is by how much a poll begins before the end of the last one. A revocation has the time at which it
+	// began in the list, and shows up when it is done, at most revokeTime later. The rest is for clocks that differ.
 	revocationOverlap = 90 * time.Second
 	revokeTime        = time.Minute
 )
@@ -26,17 +26,19 @@ type revocationAnswer struct {
 	More    bool              `json:"more,omitempty"` // the next page is there already
 }
 
-// revocationEntry is one grant: the jti of each of its access tokens begins with ID and a dot, and from Expires on nobody accepts them anyway.
+// revocationEntry is one grant. The jti of each of its access tokens begins with ID and a dot. From Expires on no API
+// accepts them anyway.
 type revocationEntry struct {
 	ID      string `json:"id"`
 	Expires int64  `json:"exp"` // Unix seconds
 }
 
-// revoked is the revocation list, for APIs that judge access tokens by themselves. See the package documentation.
+// revocationList answers with one page of the revocation list, for APIs that validate access tokens by themselves. See
+// the package documentation.
 func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		s.refuse(w, r, &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: "the method is not GET"})
+		s.refuse(w, r, methodNotAllowed("the method is not GET"))
 		return
 	}
 	p, refusal := readQuery(r)
@@ -44,7 +46,7 @@ func (s *Server) revocationList(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	c, refusal := s.authenticate(r, params{}) // whatever the query says: there are no credentials in it
+	c, refusal := s.authenticate(r, params{}) // credentials in the query do not count
 	if refusal != nil {
 		s.refuse(w, r, refusal)
 		return
@@ -69,10 +71,11 @@ func readQuery(r *http.Request) (params, *oauthError) {
 
 func (s *Server) revocationPage(ctx context.Context, c *Client, since string) (any, *oauthError) {
 	if c.public() {
-		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not see what is revoked"))
+		return nil, s.clientFailed(ctx, c.ID, errors.New("authserver: a public client may not read the revocation list"))
 	}
 	if len(c.Serves) == 0 {
-		return nil, &oauthError{status: http.StatusForbidden, code: "unauthorized_client", description: "the client serves no resource"}
+		return nil, &oauthError{status: http.StatusForbidden, code: "unauthorized_client",
+			description: "the client serves no resource"}
 	}
 	now := s.now()
 	from := revocationCursor{}
@@ -82,7 +85,7 @@ func (s *Server) revocationPage(ctx context.Context, c *Client, since string) (a
 			return nil, invalidRequest("since is not a cursor of this server")
 		}
 	}
-	// A cursor of another process whose clock is ahead must not make the reader miss what this one revokes.
+	// A cursor of another process whose clock is ahead must not make the reader miss revocations of this one.
 	if from.after == "" {
 		from.since, from.began = earlier(from.since, now.Add(-revocationOverlap)), now
 	}
@@ -99,16 +102,17 @@ func (s *Server) revocationPage(ctx context.Context, c *Client, since string) (a
 		next = revocationCursor{since: last.At, began: from.began, after: last.ID}
 	}
 	for _, r := range list {
-		answer.Revoked = append(answer.Revoked, revocationEntry{r.ID, r.AccessExpiresAt.Add(time.Second - time.Millisecond).Unix()})
+		roundedUp := r.AccessExpiresAt.Add(time.Second - time.Millisecond).Unix()
+		answer.Revoked = append(answer.Revoked, revocationEntry{r.ID, roundedUp})
 	}
 	if answer.Cursor, err = next.String(); err != nil {
-		return nil, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "there is no next page", cause: err}
+		return nil, serverError("there is no next page", err)
 	}
 	return answer, nil
 }
 
-// revocationCursor says where a reader of the revocation list goes on. It is no secret and has no signature: whoever makes one up
-// gets another part of what they may read anyway. As text it is base64url of
+// revocationCursor is where a reader of the revocation list goes on. It is no secret and has no signature: a reader
+// that makes one up gets another part of what it may read anyway. As text it is base64url of
 //
 //	version 1 | since 8                             to begin at a time
 //	version 1 | since 8 | began 8 | grant id 16     to go on with the next page
@@ -116,7 +120,7 @@ func (s *Server) revocationPage(ctx context.Context, c *Client, since string) (a
 // with times in milliseconds since 1970, big-endian.
 type revocationCursor struct {
 	since time.Time
-	// began is when the first page was read: what was revoked since may have shown up behind the pages.
+	// began is when the first page was read: later revocations may have shown up before the pages that were read.
 	began time.Time
 	after string
 }
@@ -127,7 +131,7 @@ const (
 	cursorPage    = 1 + 8 + 8 + grantIDSize
 )
 
-// String is the cursor as it is handed out. Errors: errBadGrantID.
+// String returns the text of the cursor. Errors: errBadGrantID.
 func (c revocationCursor) String() (string, error) {
 	raw := make([]byte, 0, cursorPage)
 	since := max(c.since.UnixMilli(), 0) // nothing was revoked before
@@ -142,10 +146,10 @@ func (c revocationCursor) String() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// maxCursorTime is the end of the year 9999: no clock says more, and no store has to cope with it.
+// maxCursorTime is the end of the year 9999. No clock is later, and no store has to support more.
 const maxCursorTime = 253402300799999
 
-// parseRevocationCursor reads what String has written, and nothing else.
+// parseRevocationCursor reads what String returns, and nothing else.
 func parseRevocationCursor(text string) (c revocationCursor, ok bool) {
 	if len(text) > base64.RawURLEncoding.EncodedLen(cursorPage) || strings.ContainsAny(text, "\r\n") {
 		return c, false

@@ -364,8 +364,8 @@ func TestRevokedPages(t *testing.T) {
 	assert.Empty(t, known)
 }
 
-// TestRevokedBehindTheReader: a revocation becomes visible after the reader has passed its time, and the clock of the process that the
-// reader asked is ahead.
+// TestRevokedBehindTheReader: a revocation becomes visible after the reader has passed its time, and the clock of the
+// process that the reader asked is ahead.
 func TestRevokedBehindTheReader(t *testing.T) {
 	w := newWorld(t)
 	late, walking := w.refreshToken(), w.refreshToken()

@@ -9,8 +9,9 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// revoke is the revocation endpoint (RFC 7009). Any refresh token of a grant, however old, ends the whole grant, and so does an
-// access token that was issued under it. The answer is 200 for whatever the client presents, so that it tells nothing.
+// revoke is the revocation endpoint (RFC 7009). Any refresh token of a grant, however old, revokes the grant, and so
+// does an access token that was issued under it. The answer is 200 for whatever the client presents, so that it tells
+// nothing.
 func (s *Server) revoke(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	token := p.get("token")
 	if token == "" {
@@ -28,7 +29,7 @@ func (s *Server) revoke(ctx context.Context, c *Client, p params) (any, *oauthEr
 			id = g.ID
 		}
 	} else if access, err := s.bearer.Validator().Validate(ctx, token); errors.Is(err, middleware.ErrKeysUnavailable) {
-		return nil, unavailable(err) // 200 would say that the grant is revoked (RFC 7009 section 2.2.1)
+		return nil, unavailable(err) // 200 would say that the grant is revoked (RFC 7009, Section 2.2.1)
 	} else if err == nil && access.ClientID() == c.ID {
 		id, _ = parseAccessTokenID(access.ID())
 	}
@@ -41,16 +42,19 @@ func (s *Server) revoke(ctx context.Context, c *Client, p params) (any, *oauthEr
 	return nil, nil
 }
 
-// Revoke ends every matching grant: after a password change, for a logout everywhere, when an account or a client goes. Access
-// tokens that are out live on for at most their lifetime, except where [Server.CheckAccessToken] is asked, or where an API reads the &
-// revoked grants, see the package documentation. It returns how many grants it ended. Of a reason it keeps [ReasonLength] bytes.
+// Revoke revokes every matching grant: after a password change, for a logout everywhere, when an account or a client is
+// removed. It returns the number of grants. The first [ReasonLength] bytes of the reason are stored.
 //
-// It goes on as long as the store gets on with it and ctx lasts: all grants of a large client take minutes. After an error some of them
-// may have ended, and the same call again does the rest.
+// Access tokens that were issued stay valid until they expire, except for [Server.CheckAccessToken], introspection, and
+// APIs that read the revocation list.
+//
+// Revoke continues as long as the store makes progress and ctx lasts: all grants of a large client take minutes. After
+// an error some may be revoked, and the same call again does the rest.
 func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, error) {
 	n, err := s.revokeInStore(ctx, sel, reason)
-	if n > 0 { // also when it did not get to the end: the next call won't count these
-		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID, Reason: reason, Count: n})
+	if n > 0 { // also after an error: the next call does not count these
+		s.event(ctx, Event{Kind: "grant.revoked", ClientID: sel.ClientID, Subject: sel.Subject, GrantID: sel.ID,
+			Reason: reason, Count: n})
 	}
 	if err != nil {
 		return n, fmt.Errorf("authserver: revoke: %w", err)
@@ -58,20 +62,20 @@ func (s *Server) Revoke(ctx context.Context, sel Selector, reason string) (int, 
 	return n, nil
 }
 
-// revokeDetached is Revoke for what has to end whether or not the one who asked for it waits for the answer: pages send a logout when they are
-// closed. It lasts as long as the store gets on with it.
+// revokeDetached is Revoke for a request whose client may not wait for the answer: a page sends a logout when it is
+// closed. It continues as long as the store makes progress.
 func (s *Server) revokeDetached(ctx context.Context, sel Selector, reason string) error {
 	_, err := s.Revoke(context.WithoutCancel(ctx), sel, reason)
 	return err
 }
 
-// withoutCancel returns a context for what goes on when the client has hung up.
+// withoutCancel returns a context for what goes on when the client has disconnected.
 func withoutCancel(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
 }
 
-// revokeInStore revokes in the store, with a reason that every store takes. What is not done in the time that readers of the revocation list
-// allow for gets a later one.
+// revokeInStore revokes in the store, with a reason that every store accepts. Readers of the revocation list allow
+// revokeTime for a revocation, so what takes longer is revoked by another call, with a later time.
 func (s *Server) revokeInStore(ctx context.Context, sel Selector, reason string) (total int, err error) {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, revokeTime)
@@ -83,7 +87,7 @@ func (s *Server) revokeInStore(ctx context.Context, sel Selector, reason string)
 	}
 }
 
-// clipReason leaves of a reason what [Store.Revoke] takes: no revocation may fail because of it.
+// clipReason returns as much of a reason as [Store.Revoke] accepts: no revocation may fail because of it.
 func clipReason(reason string) string {
 	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, ""), "\x00", "")
 	if len(reason) <= ReasonLength {

@@ -10,7 +10,7 @@ const (
 	scopeOffline = "offline_access"
 )
 
-// identityScopes belong to the server itself; the value lists the claims that a scope gives (OpenID Connect Core section 5.4).
+// identityScopes belong to the server itself. The value lists the claims of a scope (OpenID Connect Core, Section 5.4).
 var identityScopes = map[string][]string{
 	scopeOpenID:  nil,
 	scopeOffline: nil,
@@ -21,7 +21,7 @@ var identityScopes = map[string][]string{
 	"address": {"address"},
 }
 
-// parseScope splits a scope parameter. ok is false for characters that RFC 6749 section 3.3 does not allow.
+// parseScope splits a scope parameter. ok is false for characters that RFC 6749, Section 3.3, does not allow.
 func parseScope(text string) (scopes []string, ok bool) {
 	seen := map[string]bool{} // a search of the list for each scope would make 64 KiB of scopes expensive
 	for token := range strings.SplitSeq(text, " ") {
@@ -39,22 +39,22 @@ func parseScope(text string) (scopes []string, ok bool) {
 	return scopes, true
 }
 
-// subset tells whether every element of a is in b.
+// subset reports whether every element of a is in b.
 func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(b, x) })
 }
 
-// intersect keeps the elements of a that are in b, in a's order.
+// intersect returns the elements of a that are in b, in a's order.
 func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(x string) bool { return !slices.Contains(b, x) })
 }
 
-// overlap tells whether a and b have an element in common.
+// overlap reports whether a and b have an element in common.
 func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
-// requestedScopes narrows a grant's scopes to what the request asks for and the client may still have.
+// requestedScopes returns those scopes of a grant that the request asks for and the client may still have.
 func requestedScopes(c *Client, granted []string, p params) ([]string, *oauthError) {
 	if p.get("scope") == "" {
 		return intersect(granted, c.Scopes), nil
@@ -69,12 +69,15 @@ func requestedScopes(c *Client, granted []string, p params) ([]string, *oauthErr
 	return asked, nil
 }
 
-// requestedResources narrows a grant's resources to what the request asks for, and to those that one of the scopes still is for: an API
-// that looks at the audience alone would take a token that the client may not have any more.
+// requestedResources returns those resources of a grant that the request asks for and that one of the scopes still
+// belongs to. An API that checks only the audience would otherwise accept a token that the client may not have any
+// more.
 func (s *Server) requestedResources(g *Grant, scopes []string, p params) ([]string, *oauthError) {
 	if len(p.resources()) == 0 {
-		left := slices.DeleteFunc(slices.Clone(g.Resources), func(res string) bool { return !overlap(scopes, s.cfg.Resources[res]) })
-		if len(left) == 0 && len(g.Resources) > 0 { // with none the token would be for all that the scopes are for
+		left := slices.DeleteFunc(slices.Clone(g.Resources), func(res string) bool {
+			return !overlap(scopes, s.cfg.Resources[res])
+		})
+		if len(left) == 0 && len(g.Resources) > 0 { // without a resource the token would be for all resources of the scopes
 			return nil, invalidTarget("no scope of the resource is granted")
 		}
 		return left, nil
@@ -88,8 +91,8 @@ func (s *Server) requestedResources(g *Grant, scopes []string, p params) ([]stri
 	return slices.Clone(p.resources()), nil
 }
 
-// checkResources checks a resource parameter (RFC 8707): every value is a resource that is known and at which the given scopes
-// mean something.
+// checkResources checks a resource parameter (RFC 8707): every value is a known resource, and one of the scopes belongs
+// to it.
 func (s *Server) checkResources(resources, scopes []string) *oauthError {
 	for _, res := range resources {
 		own, known := s.cfg.Resources[res]
@@ -103,8 +106,9 @@ func (s *Server) checkResources(resources, scopes []string) *oauthError {
 	return nil
 }
 
-// audienceFor decides what an access token is for. With resources asked for, the token is for these and carries their scopes alone;
-// otherwise it is for every resource that one of the scopes belongs to, and for userinfo if there is none.
+// audienceFor returns the audience and the scopes of an access token. If resources were requested, the token is for
+// these and has only their scopes. Otherwise it is for every resource that one of the scopes belongs to, or for
+// userinfo if there is none.
 func (s *Server) audienceFor(scopes, resources []string) (audience, tokenScopes []string) {
 	if len(resources) > 0 {
 		var own []string
@@ -126,7 +130,7 @@ func (s *Server) audienceFor(scopes, resources []string) (audience, tokenScopes 
 	return audience, scopes
 }
 
-// userClaims picks the claims of the user that the scopes give.
+// userClaims returns those claims of the user that the scopes give.
 func userClaims(u *User, scopes []string) map[string]any {
 	claims := map[string]any{}
 	for _, scope := range scopes {

@@ -33,8 +33,8 @@ const (
 	pathOAuthConfig    = "/.well-known/oauth-authorization-server"
 )
 
-// Server is the authorization server. It is an [http.Handler], safe for concurrent use, and runs nothing in the background
-// but what [Server.Run] is called for.
+// Server is the authorization server. It is an [http.Handler], safe for concurrent use. It has no background work;
+// [Server.Run] is for a goroutine of the application.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -51,10 +51,10 @@ type Server struct {
 	routes   map[string]http.Handler
 }
 
-// New returns a server. It does no I/O. The error names every problem of the configuration at once.
+// New returns a server. It does no I/O. Its error names all problems of the configuration at once.
 func New(cfg *Config) (*Server, error) {
 	if cfg == nil {
-		return nil, errors.New("authserver: the Config is missing")
+		return nil, errors.New("authserver: use authserver.NewConfig to create a Config")
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func New(cfg *Config) (*Server, error) {
 	if cfg.Now != nil {
 		clock = cfg.Now
 	}
-	s.now = func() time.Time { return clock().UTC().Truncate(time.Millisecond) } // as precise as stores are
+	s.now = func() time.Time { return clock().UTC().Truncate(time.Millisecond) } // the precision of stores
 	for _, c := range cfg.Clients {
 		s.clients[c.ID] = c.clone()
 	}
@@ -82,7 +82,8 @@ func New(cfg *Config) (*Server, error) {
 	}
 	s.base, s.secure = strings.TrimSuffix(u.Path, "/"), u.Scheme == "https"
 	s.sameSite = http.NewCrossOriginProtection()
-	if err := s.sameSite.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil { // a proxy may have changed the Host header
+	// A proxy may have changed the Host header.
+	if err := s.sameSite.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, fmt.Errorf("authserver: issuer: %w", err)
 	}
 	if s.cookies, err = newCookieKeys(cfg.RefreshKeys); err != nil {
@@ -90,7 +91,8 @@ func New(cfg *Config) (*Server, error) {
 	}
 	s.throttle = newThrottle()
 	if s.keys == nil {
-		s.keys, err = jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: s.longestAccess() + clockSkew, Now: cfg.Now, Logger: cfg.Logger})
+		s.keys, err = jwks.NewRotator(jwks.RotatorConfig{TokenLifetime: s.longestAccess() + clockSkew, Now: cfg.Now,
+			Logger: cfg.Logger})
 		if err != nil {
 			return nil, fmt.Errorf("authserver: signing keys: %w", err)
 		}
@@ -102,7 +104,7 @@ func New(cfg *Config) (*Server, error) {
 	return s, nil
 }
 
-// longestAccess is the longest life of an access token that the server issues.
+// longestAccess returns the longest lifetime of an access token that the server issues.
 func (s *Server) longestAccess() time.Duration {
 	longest := s.cfg.AccessTokenLifetime
 	for _, c := range s.clients {
@@ -124,8 +126,8 @@ func (s *Server) route() {
 	handle(pathUserInfo, s.crossOrigin(s.userInfo))
 	handle(pathEndSession, s.logout)
 	handle(pathKeys, s.keys.ServeHTTP)
-	// Both ways to build the address of a document from an issuer with a path: appended (OpenID Connect Discovery) and inserted
-	// (RFC 8414 section 3.1).
+	// There are two ways to build the address of a document from an issuer with a path: appended (OpenID Connect
+	// Discovery) and inserted (RFC 8414, Section 3.1).
 	for _, known := range []string{pathOpenIDConfig, pathOAuthConfig} {
 		s.routes[s.base+known] = http.HandlerFunc(s.discovery)
 		s.routes[known+s.base] = http.HandlerFunc(s.discovery)
@@ -135,7 +137,7 @@ func (s *Server) route() {
 // ServeHTTP answers the endpoints of the server.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if strings.HasPrefix(path, "//.well-known/") { // an issuer with a slash at the end, and a client that adds another one
+	if strings.HasPrefix(path, "//.well-known/") { // the issuer ends with a slash, and the client adds another one
 		path = path[1:]
 	}
 	h, ok := s.routes[path]
@@ -147,16 +149,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r.WithContext(withRemoteAddr(r)))
 }
 
-// String names the issuer.
+// String returns the issuer.
 func (s *Server) String() string { return fmt.Sprintf("authserver of %q", s.cfg.Issuer) }
 
-// Format prints String for every verb: a Server has the keys of all tokens in it.
+// Format prints String for every verb: a Server holds the keys of all tokens.
 func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// url is the address of an endpoint.
+// url returns the address of an endpoint.
 func (s *Server) url(path string) string { return strings.TrimSuffix(s.cfg.Issuer, "/") + path }
 
-// Ready tells whether tokens can be issued: there is a signing key and the store answers.
+// Ready returns nil if tokens can be issued: there is a signing key and the store answers.
 func (s *Server) Ready(ctx context.Context) error {
 	if err := s.keys.Ready(ctx); err != nil {
 		return fmt.Errorf("authserver: signing keys: %w", err)

@@ -11,33 +11,34 @@ import (
 	"time"
 )
 
-// issue is what sign turns into tokens; everything in it has been checked.
+// issue is what sign makes tokens of. Everything in it has been checked.
 type issue struct {
-	grantType string
-	client    *Client
-	user      *User  // nil with client_credentials
-	grant     *Grant // nil with client_credentials
-	subject   string
-	scopes    []string
-	resources []string
-	nonce     string
-	// generation of the refresh token that comes with it
-	generation uint32
+	grantType  string
+	client     *Client
+	user       *User  // nil with client_credentials
+	grant      *Grant // nil with client_credentials
+	subject    string
+	scopes     []string
+	resources  []string
+	nonce      string
+	generation uint32 // of the refresh token that comes with the tokens
 }
 
-// clockSkew is how long after its exp an API may still accept an access token: package middleware allows a minute by default, ASP.NET
-// five. Until then a row has to say that its grant was revoked, and the key that signed has to be published.
+// clockSkew is how long after its exp an API may still accept an access token: package middleware allows a minute by
+// default, ASP.NET five. Until then the row must say that its grant was revoked, and the signing key must be published.
 const clockSkew = 5 * time.Minute
 
 // Names that the server sets itself.
 var (
-	reservedAccess = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "auth_time", "sid", "acr", "amr"}
-	reservedID     = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "sid", "acr", "amr", "azp", "at_hash"}
+	reservedAccess = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "auth_time", "sid",
+		"acr", "amr"}
+	reservedID = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "sid", "acr",
+		"amr", "azp", "at_hash"}
 	reservedAnswer = []string{"access_token", "token_type", "expires_in", "refresh_token", "id_token", "scope", "error",
 		"error_description", "error_uri"}
 )
 
-// activeUser returns the user of a grant as they are now.
+// activeUser returns the user of a grant as the application knows them now.
 func (s *Server) activeUser(ctx context.Context, subject string) (*User, *oauthError) {
 	if s.cfg.Users == nil {
 		return &User{Subject: subject}, nil
@@ -52,7 +53,8 @@ func (s *Server) activeUser(ctx context.Context, subject string) (*User, *oauthE
 	return u, nil
 }
 
-// sign makes the access token and, when the grant has openid, the ID token. It writes nothing. until is the access token's exp.
+// sign returns an access token and, if the grant has the scope openid, an ID token. It writes nothing. until is the exp
+// of the access token.
 func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Time, refusal *oauthError) {
 	audience, tokenScopes := s.audienceFor(in.scopes, in.resources)
 	more, refusal := s.customClaims(ctx, in, audience, tokenScopes)
@@ -65,8 +67,8 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	scope := strings.Join(tokenScopes, " ")
 	t = &Tokens{TokenType: "Bearer", ExpiresIn: life.Truncate(time.Second), Scope: scope, Extra: more.Response}
 	common := s.commonClaims(in, now, until)
-	access := accessClaims{Audience: audience, commonClaims: common, ClientID: in.client.ID, ID: accessTokenID(in.grant, in.generation, rand.Text()),
-		Scope: scope}
+	access := accessClaims{Audience: audience, commonClaims: common, ClientID: in.client.ID,
+		ID: accessTokenID(in.grant, in.generation, rand.Text()), Scope: scope}
 	if len(audience) == 1 {
 		access.Audience = audience[0]
 	}
@@ -76,8 +78,8 @@ func (s *Server) sign(ctx context.Context, in *issue) (t *Tokens, until time.Tim
 	if in.user == nil || !slices.Contains(in.grant.Scopes, scopeOpenID) {
 		return t, until, nil
 	}
-	t.IDToken, refusal = s.signClaims(ctx, "JWT", idClaims{Audience: in.client.ID, commonClaims: common, Nonce: in.nonce}, more.IDClaims)
-	if refusal != nil {
+	id := idClaims{Audience: in.client.ID, commonClaims: common, Nonce: in.nonce}
+	if t.IDToken, refusal = s.signClaims(ctx, "JWT", id, more.IDClaims); refusal != nil {
 		return nil, until, refusal
 	}
 	return t, until, nil
@@ -95,14 +97,15 @@ func (s *Server) signClaims(ctx context.Context, typ string, claims any, more ma
 	return token, nil
 }
 
-// customClaims are the user's, and those that BeforeIssue adds.
+// customClaims returns the user's claims and those that BeforeIssue adds.
 func (s *Server) customClaims(ctx context.Context, in *issue, audience, scopes []string) (*Issuance, *oauthError) {
 	i := &Issuance{}
 	if in.user != nil {
 		i.IDClaims = userClaims(in.user, in.grant.Scopes)
 	}
 	if s.cfg.BeforeIssue != nil {
-		i.GrantType, i.Client, i.User, i.Scopes, i.Audience = in.grantType, in.client, in.user, slices.Clone(scopes), slices.Clone(audience)
+		i.GrantType, i.Client, i.User = in.grantType, in.client, in.user
+		i.Scopes, i.Audience = slices.Clone(scopes), slices.Clone(audience)
 		i.AccessClaims, i.Response = map[string]any{}, map[string]any{}
 		if i.IDClaims == nil {
 			i.IDClaims = map[string]any{}
@@ -115,13 +118,13 @@ func (s *Server) customClaims(ctx context.Context, in *issue, audience, scopes [
 	}
 	if err := errors.Join(reserved(i.AccessClaims, reservedAccess), reserved(i.IDClaims, reservedID),
 		reserved(i.Response, reservedAnswer)); err != nil {
-		return nil, &oauthError{status: 500, code: "server_error", description: "the server is misconfigured", cause: err}
+		return nil, serverError("the server is misconfigured", err)
 	}
 	return i, nil
 }
 
-// reserved compares without regard to case, as some readers of a token do: for encoding/json EXP and \u017fub are exp and sub, and the last
-// one counts.
+// reserved returns an error for a name that the server sets itself. It ignores case, as some readers of a token do: for
+// encoding/json EXP and \u017fub are exp and sub, and the last one counts.
 func reserved(claims map[string]any, names []string) error {
 	for name := range claims {
 		if slices.ContainsFunc(names, func(own string) bool { return strings.EqualFold(name, own) }) {

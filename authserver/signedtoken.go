@@ -13,7 +13,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// signedToken is a client assertion or an ID token that comes back. Nothing in it is authenticated before verify returns nil.
+// signedToken is a client assertion or an ID token that comes back. Nothing in it is authenticated before verify
+// returns nil.
 type signedToken struct {
 	message *jws.Message
 
@@ -24,8 +25,8 @@ type signedToken struct {
 
 var errWrongType = errors.New("authserver: a claim has the wrong type")
 
-// readSignedToken reads a JWT that is a strict JWS with a strict JSON object as its claims. A registered claim must have the type
-// that RFC 7519, Section 4.1, gives it.
+// readSignedToken reads a JWT that is a strict JWS with a strict JSON object as its claims. A registered claim must
+// have the type that RFC 7519, Section 4.1, gives it.
 func readSignedToken(raw string) (*signedToken, error) {
 	m, err := jws.Parse(raw)
 	if err != nil {

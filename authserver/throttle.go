@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Limits of failed logins. Those of one account from one address bite first; those of an account alone are high, because
-// otherwise anyone could lock anyone out.
+// Limits of failed logins in one window. The limit of one account from one address comes first. The limit of an account
+// alone is high, because otherwise anybody could lock out anybody.
 const (
 	throttleWindow  = 15 * time.Minute
 	throttlePair    = 10
@@ -17,8 +17,8 @@ const (
 	throttleEntries = 50_000
 )
 
-// throttle counts failed logins in this process. It knows accounts by the name that was typed, known or not, so that it
-// tells nothing about which exist.
+// throttle counts failed logins in this process. It counts by the name that was entered, so that it does not tell which
+// accounts exist.
 type throttle struct {
 	mu     sync.Mutex
 	counts map[string]*failures
@@ -36,7 +36,7 @@ type limit struct {
 	max int
 }
 
-// limits names the counters of an attempt. Names are hashed, so that long ones take no more room than short ones.
+// limits returns the counters of an attempt. Names are hashed, so that long ones take no more memory.
 func limits(username, remote string) [3]limit {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
@@ -50,8 +50,8 @@ func limits(username, remote string) [3]limit {
 	return [3]limit{{"p" + account + host, throttlePair}, {"h" + host, throttleAddress}, {"a" + account, throttleAccount}}
 }
 
-// attempt counts an attempt before the password is looked at, so that concurrent ones are counted as well, and returns 0; or it
-// returns how long this account and address have to wait, and counts nothing.
+// attempt returns 0 and counts an attempt, before the password is checked, so that concurrent ones count as well. Or it
+// returns how long this account and address must wait, and counts nothing.
 func (t *throttle) attempt(username, remote string, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +65,7 @@ func (t *throttle) attempt(username, remote string, now time.Time) time.Duration
 		return wait
 	}
 	if len(t.counts) >= throttleEntries {
-		t.forget(now)
+		t.evict(now)
 	}
 	for _, l := range limits(username, remote) {
 		f := t.counts[l.key]
@@ -78,7 +78,7 @@ func (t *throttle) attempt(username, remote string, now time.Time) time.Duration
 	return 0
 }
 
-// succeeded takes the attempt back, and forgets the failures of this account from this address.
+// succeeded takes the attempt back and resets the counter of this account from this address.
 func (t *throttle) succeeded(username, remote string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,8 +91,8 @@ func (t *throttle) succeeded(username, remote string) {
 	}
 }
 
-// forget makes room: what has run out goes, and if that is not enough, whatever comes first.
-func (t *throttle) forget(now time.Time) {
+// evict removes counters whose window is over and, if that is not enough, any others.
+func (t *throttle) evict(now time.Time) {
 	for key, f := range t.counts {
 		if !now.Before(f.until) {
 			delete(t.counts, key)

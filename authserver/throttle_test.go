@@ -17,7 +17,7 @@ func TestThrottleIsBounded(t *testing.T) {
 		th.attempt(fmt.Sprint("user", i), fmt.Sprintf("198.51.%d.%d:1", i/250%250, i%250), now)
 	}
 	assert.LessOrEqual(t, len(th.counts), throttleEntries+3)
-	th.forget(now.Add(throttleWindow))
+	th.evict(now.Add(throttleWindow))
 	assert.Empty(t, th.counts, "what has run out goes first")
 }
 

@@ -6,9 +6,11 @@ import (
 	"slices"
 )
 
-// clientEndpoint makes an endpoint for authenticated clients: it reads the form, finds out who sends it, and writes what work returns;
-// nil as an empty answer.
-func (s *Server) clientEndpoint(work func(ctx context.Context, c *Client, p params) (any, *oauthError)) http.HandlerFunc {
+// clientEndpoint returns an endpoint for authenticated clients. It reads the form, authenticates the client, and writes
+// what work returns; nil is an empty answer.
+func (s *Server) clientEndpoint(
+	work func(ctx context.Context, c *Client, p params) (any, *oauthError),
+) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, refusal := readForm(w, r)
 		if refusal != nil {
@@ -38,8 +40,8 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer any, refus
 	}
 }
 
-// token is the token endpoint (RFC 6749 section 3.2), once the client is known. The order of the checks matters: nothing is written
-// before the one atomic step at the end of a grant, so that a request that fails leaves code and refresh token as they were.
+// token is the token endpoint (RFC 6749, Section 3.2), once the client is authenticated. Nothing is written before the
+// one atomic step at the end, so that a failed request leaves code and refresh token as they were.
 func (s *Server) token(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	t, refusal := s.exchange(ctx, c, p)
 	return t, refusal
@@ -66,7 +68,7 @@ func (s *Server) exchange(ctx context.Context, c *Client, p params) (*Tokens, *o
 	return run(s, ctx, c, p)
 }
 
-// clientCredentials is the client credentials grant (RFC 6749 section 4.4): no user, no refresh token, no row.
+// clientCredentials is the client credentials grant (RFC 6749, Section 4.4): no user, no refresh token, no row.
 func (s *Server) clientCredentials(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	if c.public() {
 		return nil, badRequest("unauthorized_client", "a public client may not use this grant type")
@@ -82,7 +84,8 @@ func (s *Server) clientCredentials(ctx context.Context, c *Client, p params) (*T
 	if refusal := s.checkResources(p.resources(), scopes); refusal != nil {
 		return nil, refusal
 	}
-	t, _, refusal := s.sign(ctx, &issue{grantType: grantTypeCredentials, client: c, subject: c.ID, scopes: scopes, resources: p.resources()})
+	t, _, refusal := s.sign(ctx, &issue{grantType: grantTypeCredentials, client: c, subject: c.ID, scopes: scopes,
+		resources: p.resources()})
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -279,7 +279,8 @@ func TestJSONAlias(t *testing.T) {
 	})
 }
 
-// TestWithdrawnResource: a client that may no longer have any scope of a resource gets no token for it, though its grant names it.
+// TestWithdrawnResource: a client that may no longer have any scope of a resource gets no token for it, though its
+// grant names it.
 func TestWithdrawnResource(t *testing.T) {
 	w := newWorld(t)
 	both := w.signIn("scope", "openid offline_access api1 files:read", "resource", "api1", "resource", "https://files.example")

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Issuance is what is about to be issued, for [Config].BeforeIssue. The maps may be added to; names that the server sets itself
-// are refused. Everything else is for reading.
+// Issuance is what is about to be issued, for [Config].BeforeIssue. The function may add to the maps, except names that
+// the server sets itself. It must not change the other fields.
 type Issuance struct {
 	GrantType string // authorization_code, refresh_token, client_credentials, or issue_tokens for [Server.IssueTokens]
 	Client    *Client
@@ -23,7 +23,7 @@ type Issuance struct {
 	Response     map[string]any // further members of the token response
 }
 
-// Tokens is a successful answer of the token endpoint (RFC 6749 section 5.1).
+// Tokens is a successful answer of the token endpoint (RFC 6749, Section 5.1).
 type Tokens struct {
 	AccessToken  string
 	TokenType    string // Bearer
@@ -56,5 +56,6 @@ func (t Tokens) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String(
 // LogValue keeps the tokens out of logs.
 func (t Tokens) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("token_type", t.TokenType), slog.Duration("expires_in", t.ExpiresIn),
-		slog.String("scope", t.Scope), slog.Bool("refresh_token", t.RefreshToken != ""), slog.Bool("id_token", t.IDToken != ""))
+		slog.String("scope", t.Scope), slog.Bool("refresh_token", t.RefreshToken != ""),
+		slog.Bool("id_token", t.IDToken != ""))
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// newUserInfo makes the resource server that the userinfo endpoint is: it takes the server's own access tokens with scope openid.
-// One that was issued for an API and openid together names the API as its audience, so every own audience will do; a client
-// that wants a token an API can't show here asks for it with the resource parameter.
+// newUserInfo makes the resource server that the userinfo endpoint is: it accepts the server's own access tokens with
+// the scope openid. A token for an API and openid names the API as its audience, so every own audience is accepted. A
+// client that wants a token that the API can't use here requests it with the resource parameter.
 func (s *Server) newUserInfo() error {
 	cfg := middleware.NewConfig(s.cfg.Issuer, s.ownAudiences()...)
 	cfg.Issuer.Keys = s.keys
-	cfg.Issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"} // also those that its keys had before
+	// A key that has been rotated out may have had another algorithm than the current one.
+	cfg.Issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
 	cfg.Issuer.Profile = middleware.RFC9068
 	cfg.ClockSkew = 0 // it is the same clock
 	cfg.AllowInsecureHTTP = s.cfg.AllowInsecureHTTP
@@ -30,7 +31,7 @@ func (s *Server) newUserInfo() error {
 	return nil
 }
 
-// userInfo is OpenID Connect Core section 5.3.
+// userInfo is the userinfo endpoint (OpenID Connect Core, Section 5.3).
 func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
@@ -51,7 +52,7 @@ func (s *Server) answerUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.restrictOrigin(w, r, c)
 	}
 	gone := errors.Join(middleware.ErrInvalidToken, errTokenRevoked)
-	if err := s.checkNotRevoked(r.Context(), token.ID()); errors.Is(err, errTokenRevoked) { // the row is near, so it stops to work here at once
+	if err := s.checkNotRevoked(r.Context(), token.ID()); errors.Is(err, errTokenRevoked) {
 		s.bearer.Deny(w, r, gone)
 		return
 	} else if err != nil {

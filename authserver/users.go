@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// User is a person who can sign in, as the server needs to know them.
+// User is a person who can sign in.
 type User struct {
-	// Subject is the stable identifier that becomes the claim sub; required.
+	// Subject is required: the stable identifier that becomes the claim sub.
 	Subject string `json:"sub"`
-	// Claims of the user by OpenID Connect Core section 5.1: name, email, phone_number, address, … The scopes profile, email,
-	// phone and address decide which of them a client sees.
+	// Claims are those of OpenID Connect Core, Section 5.1: name, email, phone_number, address and so on. The scopes
+	// profile, email, phone and address decide which of them a client gets.
 	Claims map[string]any `json:"claims,omitempty"`
-	// SignInAgainAfter ends every browser sign-in that is older; set it when a credential changes.
+	// SignInAgainAfter ends every login at a browser that is older. Set it when a credential changes.
 	SignInAgainAfter time.Time `json:"-"`
 
-	// Username and PasswordHash (from [HashPassword]) are used by [UserList] only.
+	// Only [UserList] uses Username and PasswordHash, which is what [HashPassword] returns.
 	Username     string `json:"username,omitempty"`
 	PasswordHash string `json:"password_hash,omitempty"`
 }
 
-// Users knows the people. Implementations are safe for concurrent use.
+// Users finds and authenticates users. Implementations must be safe for concurrent use.
 type Users interface {
-	// Authenticate returns the user whose name and password these are. ErrAccessDenied: there is no such user, or the password
-	// is wrong; an implementation takes the same time for both.
+	// Authenticate returns the user with this name and password. ErrAccessDenied: there is no such user, or the password
+	// is wrong. An implementation takes the same time for both.
 	Authenticate(ctx context.Context, username, password string) (*User, error)
-	// User returns the user as they are now; it is asked at every code exchange and every refresh, so that tokens carry the
-	// latest claims. ErrNotFound or ErrAccessDenied: nothing is issued any more.
+	// User returns the current user. It is called at every code exchange and every refresh, so that tokens have the latest
+	// claims. ErrNotFound or ErrAccessDenied: no more tokens are issued.
 	User(ctx context.Context, subject string) (*User, error)
 }
 
@@ -42,23 +42,24 @@ type UserList struct {
 	mu        sync.RWMutex
 	byName    map[string]*User
 	bySubject map[string]*User
-	decoy     string        // a hash that unknown names are checked against
-	slots     chan struct{} // bounds how many passwords are checked at once: each takes 19 MiB
+	decoy     string        // a hash that passwords of unknown names are checked against
+	slots     chan struct{} // bounds how many passwords are checked at once: each check takes 19 MiB
 }
 
-// NewUserList returns a list of the given users. Each needs a Subject, a Username and a PasswordHash, the first two unique. The
-// hashes should be of one kind and cost: unknown names take as long as the first user's.
+// NewUserList returns a list of the given users. Each needs a Subject and a Username, both unique, and a PasswordHash.
+// The hashes should be of one kind and cost: a check for an unknown name takes as long as for the first user.
 func NewUserList(users ...User) (*UserList, error) {
-	l := &UserList{byName: map[string]*User{}, bySubject: map[string]*User{}, slots: make(chan struct{}, maxPasswordChecks)}
+	l := &UserList{byName: map[string]*User{}, bySubject: map[string]*User{},
+		slots: make(chan struct{}, maxPasswordChecks)}
 	if len(users) > 0 {
-		l.decoy = users[0].PasswordHash // as costly as the others; that it belongs to someone does not matter, see Authenticate
+		l.decoy = users[0].PasswordHash // Authenticate refuses an unknown name even if the password matches
 	} else {
 		l.decoy = HashPassword(rand.Text())
 	}
 	var problems []error
 	for _, u := range users {
 		if l.bySubject[u.Subject] != nil {
-			problems = append(problems, fmt.Errorf("authserver: user %q: subject is there twice", u.Subject))
+			problems = append(problems, fmt.Errorf("authserver: user %q: there are two users with this subject", u.Subject))
 			continue
 		}
 		if err := l.Set(u); err != nil {
@@ -77,7 +78,7 @@ func (l *UserList) Set(u User) error {
 		return fmt.Errorf("authserver: user %q: subject and username are required", u.Subject+u.Username)
 	}
 	if !validPasswordHash(u.PasswordHash) {
-		return fmt.Errorf("authserver: user %q: password_hash is not one that HashPassword made", u.Subject)
+		return fmt.Errorf("authserver: user %q: password_hash is neither argon2id nor bcrypt, use HashPassword", u.Subject)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,7 +93,7 @@ func (l *UserList) Set(u User) error {
 	return nil
 }
 
-// Remove deletes a user; their tokens can't be refreshed any more.
+// Remove deletes a user. The user's grants can't be refreshed any more.
 func (l *UserList) Remove(subject string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,8 +103,8 @@ func (l *UserList) Remove(subject string) {
 	}
 }
 
-// Authenticate checks a password. An unknown name costs the same work as a wrong password, and is refused whatever the password.
-// A few passwords are checked at a time; the others wait, until ctx is done.
+// Authenticate checks a password. An unknown name takes as long as a wrong password. Up to four passwords are checked
+// at a time; other calls wait, until ctx is done. Errors: [ErrAccessDenied], or ctx's error.
 func (l *UserList) Authenticate(ctx context.Context, username, password string) (*User, error) {
 	select {
 	case l.slots <- struct{}{}:

@@ -18,25 +18,25 @@ const (
 	minKeySize      = 32
 )
 
-// check returns every problem of the configuration.
+// check returns all problems of the configuration.
 func (c *Config) check() error {
 	var problems []error
 	add := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("authserver: "+format, args...))
 	}
 	if !c.made {
-		return errors.New("authserver: the Config was not made by NewConfig")
+		return errors.New("authserver: use authserver.NewConfig to create a Config")
 	}
 	problems = append(problems, checkIssuer(c.Issuer, c.AllowInsecureHTTP)...)
 	if c.Store == nil {
 		add("Store is missing")
 	}
 	if len(c.RefreshKeys) == 0 {
-		add("RefreshKeys is empty: there is no key to make refresh tokens with")
+		add("RefreshKeys is empty: refresh tokens need a key")
 	}
 	for i, k := range c.RefreshKeys {
 		if len(k) < minKeySize {
-			add("RefreshKeys[%d] has %d bytes, %d are needed", i, len(k), minKeySize)
+			add("RefreshKeys[%d] has %d bytes, needs at least %d", i, len(k), minKeySize)
 		}
 	}
 	if c.AccessTokenLifetime < time.Second {
@@ -57,7 +57,9 @@ func (c *Config) check() error {
 	if c.GrantsPerClient < 0 {
 		add("GrantsPerClient %d is negative", c.GrantsPerClient)
 	}
-	for _, p := range checkLifetimes(c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace) {
+	for _, p := range checkLifetimes(
+		c.AccessTokenLifetime, c.RefreshTokenLifetime, c.RefreshIdleLifetime, c.RefreshGrace,
+	) {
 		add("%w", p)
 	}
 	if !slices.Contains([]Rotation{RotateAlways, RotateNearExpiry, RotateNever}, c.Rotation) {
@@ -84,7 +86,7 @@ func (c *Config) check() error {
 	seen := map[string]bool{}
 	for i := range c.Clients {
 		if id := c.Clients[i].ID; seen[id] {
-			add("client %q is there twice", id)
+			add("client %q is configured twice", id)
 		} else {
 			seen[id] = true
 		}
@@ -100,7 +102,7 @@ func (c *Config) check() error {
 
 func checkIssuer(issuer string, insecure bool) []error {
 	if issuer == "" {
-		return []error{errors.New("authserver: the issuer is missing")}
+		return []error{errors.New("authserver: the issuer is empty")}
 	}
 	u, err := weburl.Parse(issuer, insecure)
 	if err != nil {
@@ -131,16 +133,16 @@ func checkLifetimes(access, refresh, idle, grace time.Duration) []error {
 	return problems
 }
 
-// checkClient returns every problem of one client, the server's settings given.
+// checkClient returns all problems of one client, with the server's settings.
 func (c *Config) checkClient(cl *Client) []error {
 	var problems []error
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if cl.ID == "" || strings.ContainsFunc(cl.ID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
-		add("the client id is empty or has characters outside of printable ASCII (RFC 6749 appendix A.1)")
+		add("the client id is empty or has characters outside of printable ASCII (RFC 6749, Appendix A.1)")
 	}
 	for i, s := range cl.Secrets {
 		if !s.valid() {
-			add("secret %d is not one that HashSecret made", i)
+			add("secret %d is not a hash, use HashSecret", i)
 		}
 	}
 	if len(cl.JWKS) > 0 {
@@ -149,14 +151,14 @@ func (c *Config) checkClient(cl *Client) []error {
 		}
 	}
 	if len(cl.GrantTypes) == 0 && len(cl.Serves) == 0 {
-		add("there is no grant, and no resource that it serves")
+		add("has no grant type and serves no resource")
 	}
 	if len(cl.Serves) > 0 && cl.public() {
 		add("a client that serves a resource needs a secret or keys")
 	}
 	for _, g := range cl.GrantTypes {
 		if !slices.Contains([]string{grantTypeCode, grantTypeRefresh, grantTypeCredentials}, g) {
-			add("grant %q is unknown", g)
+			add("grant type %q is unknown", g)
 		}
 	}
 	if cl.allows(grantTypeCredentials) && cl.public() {
@@ -166,7 +168,7 @@ func (c *Config) checkClient(cl *Client) []error {
 		add("authorization_code needs a redirect URI")
 	}
 	if cl.DangerouslyOptionalPKCE && cl.public() {
-		add("a public client can't do without PKCE")
+		add("a public client must use PKCE")
 	}
 	for _, uri := range cl.RedirectURIs {
 		if err := c.checkRedirectURI(uri); err != nil {
@@ -190,7 +192,7 @@ func (c *Config) checkClient(cl *Client) []error {
 	}
 	for _, res := range cl.Serves {
 		if _, ok := c.Resources[res]; !ok {
-			add("serves %q, which is no resource", res)
+			add("serves %q, which is not in Resources", res)
 		}
 	}
 	t := c.policyFor(cl)
@@ -202,7 +204,7 @@ func (c *Config) checkClient(cl *Client) []error {
 	case RotateAlways, RotateNearExpiry:
 	case RotateNever:
 		if cl.public() && cl.allows(grantTypeRefresh) {
-			add("a public client's refresh tokens must rotate (RFC 9700 section 2.2.2)")
+			add("a public client's refresh tokens must rotate (RFC 9700, Section 2.2.2)")
 		}
 	default:
 		add("rotation %q is unknown", t.rotation)
@@ -210,7 +212,7 @@ func (c *Config) checkClient(cl *Client) []error {
 	return problems
 }
 
-// validOrigin tells whether o is an origin as browsers send it (RFC 6454 section 6.1).
+// validOrigin reports whether o is an origin as browsers send it (RFC 6454, Section 6.1).
 func validOrigin(o string) bool {
 	u, err := url.Parse(o)
 	return err == nil && u.Scheme != "" && u.Host != "" && o == strings.ToLower(u.Scheme+"://"+u.Host)

@@ -151,8 +151,8 @@ func (s *Server) authorize(username string, c authserver.Client, scopes []string
 	return answer.Get("code"), nil
 }
 
-// Authorize opens an authorization request in a new browser, signs the user in at the built-in form, and returns the parameters
-// of the redirect to the client, which it does not follow. Nil is the default transport.
+// Authorize opens an authorization request in a new browser, signs the user in at the built-in form, and returns the
+// parameters of the redirect to the client, which it does not follow. Nil is the default transport.
 func Authorize(rt http.RoundTripper, authorizationURL, username, password string) (url.Values, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
