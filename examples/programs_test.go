@@ -322,7 +322,7 @@ func TestApi1ReadsTheListOfRevokedSessions(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status)
 		assert.Zero(t, api.stop(t, syscall.SIGTERM))
 		assert.NotRegexp(t, secretsInLogs, api.stderr.String())
-		assert.Equal(t, want != http.StatusOK, strings.Contains(api.stderr.String(), "the client may not read the feed"))
+		assert.Equal(t, want != http.StatusOK, strings.Contains(api.stderr.String(), "the client may not read the list"))
 	}
 }
 

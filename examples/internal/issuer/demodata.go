@@ -9,15 +9,15 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// Data is who and what the authorization server knows. It is also the form of the -config file, as JSON: clients and users
-// as in package authserver, resources as resource name -> scopes.
+// Data is the clients, users and resources of the server. As JSON, it is also the format of the -config file: clients
+// and users as in package authserver, and a map from resource names to scopes.
 type Data struct {
 	Clients   []authserver.Client `json:"clients"`
 	Users     []authserver.User   `json:"users"`
 	Resources map[string][]string `json:"resources"`
 }
 
-// Demo is the data of the story: three clients, two users, one API, which is a client as well. Everybody knows these passwords.
+// Demo returns the demo data: three clients, two users, and one API, which is also a client. The passwords are public.
 func Demo() Data {
 	scopes := []string{"api1", "openid", "profile", "email", "phone", "address", "offline_access"}
 	person := func(name, full, given, family, phone string) authserver.User {
@@ -27,7 +27,9 @@ func Demo() Data {
 				"name": full, "given_name": given, "family_name": family, "preferred_username": name,
 				"email": name + "@example.com", "email_verified": true,
 				"phone_number": phone, "phone_number_verified": true,
-				"address": map[string]any{"street_address": "One Hacker Way", "locality": "Heidelberg", "postal_code": "69118", "country": "Germany"},
+				"address": map[string]any{
+					"street_address": "One Hacker Way", "locality": "Heidelberg", "postal_code": "69118", "country": "Germany",
+				},
 			},
 		}
 	}
@@ -38,7 +40,7 @@ func Demo() Data {
 				GrantTypes:   []string{"authorization_code", "refresh_token"},
 				RedirectURIs: []string{"http://127.0.0.1:5002/signin-oidc", "http://localhost:5002/signin-oidc"},
 				Scopes:       scopes,
-				// The ASP.NET client of the story predates PKCE for confidential clients.
+				// The ASP.NET client predates PKCE for confidential clients.
 				DangerouslyOptionalPKCE: true,
 			},
 			{
@@ -53,8 +55,9 @@ func Demo() Data {
 				GrantTypes: []string{"client_credentials"}, Scopes: []string{"api1"},
 			},
 			{
-				// The API itself: it may introspect tokens, and read which sessions were revoked.
-				ID: "api1", Name: "API 1", Secrets: []authserver.Secret{authserver.HashSecret("api1 secret")}, Serves: []string{"api1"},
+				// The API itself may introspect tokens and read the revocation list.
+				ID: "api1", Name: "API 1", Secrets: []authserver.Secret{authserver.HashSecret("api1 secret")},
+				Serves: []string{"api1"},
 			},
 		},
 		Users: []authserver.User{
@@ -78,7 +81,7 @@ func Read(path string) (data Data, err error) {
 		return Data{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return Data{}, fmt.Errorf("%s: something follows the JSON object", path)
+		return Data{}, fmt.Errorf("%s: there is data after the JSON object", path)
 	}
 	return data, nil
 }

@@ -1,4 +1,4 @@
-// Package issuer is the authorization server of the story.
+// Package issuer is the demo authorization server.
 package issuer
 
 import (
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bearergate/bearergate/authserver"
+	"github.com/bearergate/bearergate/authserver/boltstore"
 	"github.com/bearergate/bearergate/examples/internal/program"
 	"github.com/bearergate/bearergate/jwks"
 	"github.com/bearergate/bearergate/middleware"
@@ -31,7 +32,7 @@ type Options struct {
 	ConfigFile           string
 	Drain                time.Duration
 
-	Data    *Data                                   // in place of ConfigFile, for the demo
+	Data    *Data                                   // replaces ConfigFile, for the demo
 	OnEvent func(context.Context, authserver.Event) // for tests
 	flagSet *flag.FlagSet
 }
@@ -40,20 +41,24 @@ type Options struct {
 func (o *Options) Define(flags *flag.FlagSet) {
 	o.flagSet = flags
 	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5000", "`address` to listen on")
-	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "the issuer `URL`: what clients and APIs know this server as; left out, it follows a loopback -addr")
-	flags.StringVar(&o.DataDir, "data", "", "`directory` for sessions and keys; empty: memory, gone with the process")
-	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", time.Minute, "how long an access token is good")
-	flags.DurationVar(&o.RefreshTokenLifetime, "refresh-token-lifetime", 720*time.Hour, "how long a session can be refreshed")
-	flags.DurationVar(&o.RefreshGrace, "refresh-grace", 10*time.Second, "how long a replaced refresh token still gets its successor")
+	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000",
+		"issuer `URL`, by which clients and APIs know this server; if only a loopback -addr is given, it is that address")
+	flags.StringVar(&o.DataDir, "data", "", "`directory` for grants and keys; empty: only in memory")
+	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", time.Minute, "lifetime of access tokens")
+	flags.DurationVar(&o.RefreshTokenLifetime, "refresh-token-lifetime", 720*time.Hour,
+		"how long a grant can be refreshed")
+	flags.DurationVar(&o.RefreshGrace, "refresh-grace", 10*time.Second,
+		"how long a replaced refresh token is still answered with its successor")
 	flags.StringVar(&o.Alg, "alg", "ES256", "signature `algorithm`: RS256, PS256, ES256 or EdDSA")
-	flags.DurationVar(&o.KeyRotation, "key-rotation", 24*time.Hour, "how long a signing key is in use")
+	flags.DurationVar(&o.KeyRotation, "key-rotation", 24*time.Hour, "how long a signing key is used")
 	flags.StringVar(&o.ConfigFile, "config", "", "JSON `file` with clients, users and resources; empty: the demo data")
-	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
+	flags.DurationVar(&o.Drain, "drain", 0,
+		"at shutdown: how long /readyz answers 503 before the server stops accepting connections")
 }
 
-// follow names the issuer after its address if that was chosen and the name was not: clients that are given the address
-// find the endpoints there.
-func (o *Options) follow(listener net.Listener) {
+// useAddrAsIssuer makes a loopback address the issuer, if -addr was set and -issuer was not. So clients that are given
+// the address find the endpoints there.
+func (o *Options) useAddrAsIssuer(listener net.Listener) {
 	addr, issuer := false, false
 	if o.flagSet != nil {
 		o.flagSet.Visit(func(f *flag.Flag) { addr, issuer = addr || f.Name == "addr", issuer || f.Name == "issuer" })
@@ -70,12 +75,12 @@ type Issuer struct {
 	Users *authserver.UserList
 
 	account *middleware.Bearer // protects the endpoints of an account
-	// CloseStore closes what holds the sessions, once nothing is served any more.
+	// CloseStore closes the store. Call it when no request is served any more.
 	CloseStore func() error
 	drain      time.Duration
 }
 
-// New makes the authorization server.
+// New returns the authorization server. It opens the store.
 func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	data, err := o.data()
 	if err != nil {
@@ -89,7 +94,7 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	rotator := jwks.RotatorConfig{
 		Algorithm:     o.Alg,
 		RotateEvery:   o.KeyRotation,
-		TokenLifetime: o.AccessTokenLifetime + time.Minute, // what an API with a minute of clock skew still accepts
+		TokenLifetime: o.AccessTokenLifetime + time.Minute, // an API with a clock skew of one minute accepts them that long
 		Logger:        logger,
 	}
 	cfg := authserver.NewConfig(o.Issuer)
@@ -103,7 +108,7 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 	cfg.Logger = logger
 	cfg.OnEvent = o.OnEvent
 
-	if err := o.check(cfg); err != nil {
+	if err := o.checkFlags(cfg); err != nil {
 		return nil, err
 	}
 	closeStore, err := o.openStore(cfg, &rotator)
@@ -120,10 +125,28 @@ func New(o Options, logger *slog.Logger) (*Issuer, error) {
 		return nil, errors.Join(err, closeStore())
 	}
 	i := &Issuer{Server: server, Keys: keys, Users: users, CloseStore: closeStore, drain: o.Drain}
-	if i.account, err = account(o.Issuer, data.Resources, keys); err != nil {
+	if i.account, err = accountAuth(o.Issuer, data.Resources, keys); err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
 	return i, nil
+}
+
+// openStore opens the store that the -data flag names.
+func (o *Options) openStore(cfg *authserver.Config, rotator *jwks.RotatorConfig) (closeStore func() error, err error) {
+	if o.DataDir == "" {
+		return func() error { return nil }, nil
+	}
+	store, err := boltstore.Open(o.DataDir)
+	switch {
+	case errors.Is(err, boltstore.ErrInUse), errors.Is(err, boltstore.ErrDamaged):
+		return nil, err
+	case err != nil:
+		return nil, &program.UsageError{Flag: "data", Err: err}
+	}
+	cfg.Store = store
+	cfg.RefreshKeys = store.RefreshKeys()
+	rotator.Store = store
+	return store.Close, nil
 }
 
 func (o *Options) data() (Data, error) {
@@ -144,8 +167,8 @@ func (o *Options) data() (Data, error) {
 	}
 }
 
-// check finds the flag whose value the library refuses, by trying each value alone on top of the defaults.
-func (o *Options) check(cfg *authserver.Config) error {
+// checkFlags finds the flag whose value the library rejects, by trying each value alone with the defaults.
+func (o *Options) checkFlags(cfg *authserver.Config) error {
 	for _, try := range []struct {
 		flag string
 		set  func(*authserver.Config)
@@ -170,7 +193,7 @@ func (o *Options) check(cfg *authserver.Config) error {
 		"key-rotation": {RotateEvery: o.KeyRotation},
 	} {
 		if flag == "key-rotation" && o.KeyRotation <= 0 {
-			return &program.UsageError{Flag: flag, Err: fmt.Errorf("%v is not a time", o.KeyRotation)}
+			return &program.UsageError{Flag: flag, Err: fmt.Errorf("%v is not positive", o.KeyRotation)}
 		}
 		if _, err := jwks.NewRotator(rotator); err != nil {
 			return &program.UsageError{Flag: flag, Err: err}
@@ -179,8 +202,8 @@ func (o *Options) check(cfg *authserver.Config) error {
 	return nil
 }
 
-// Handler is the authorization server with what an application puts beside it: its own endpoint to change a password, and
-// health.
+// Handler returns the authorization server with endpoints that an application adds: one to change a password, and
+// health checks.
 func (i *Issuer) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", i.Server)
@@ -190,12 +213,12 @@ func (i *Issuer) Handler() http.Handler {
 	return mux
 }
 
-// Serve answers requests from listener, and sweeps out what has expired, until ctx ends; then it closes the store.
+// Serve answers requests from listener, and sweeps the store, until ctx ends. Then it closes the store.
 func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.Logger) error {
 	sweeping := make(chan error, 1)
 	go func() { sweeping <- i.Run(ctx) }()
 	served := program.ServeDraining(ctx, listener, i.Handler(), logger, i.drain)
-	if ctx.Err() == nil { // the listener failed; Run still waits for ctx
+	if ctx.Err() == nil { // the listener failed, and Run waits for ctx
 		return errors.Join(served, i.CloseStore())
 	}
 	if swept := <-sweeping; swept != nil && !errors.Is(swept, context.Canceled) {
@@ -204,7 +227,7 @@ func (i *Issuer) Serve(ctx context.Context, listener net.Listener, logger *slog.
 	return errors.Join(served, i.CloseStore())
 }
 
-// Main runs the program.
+// Main returns the main function of the program.
 func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 	return func(ctx context.Context, stdout io.Writer, logger *slog.Logger) error {
 		if err := program.CheckDrain(o.Drain); err != nil {
@@ -214,7 +237,7 @@ func Main(o *Options) func(context.Context, io.Writer, *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		o.follow(listener)
+		o.useAddrAsIssuer(listener)
 		server, err := New(*o, logger)
 		if err != nil {
 			return errors.Join(err, listener.Close())

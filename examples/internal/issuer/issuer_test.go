@@ -28,7 +28,7 @@ func options(url, data string) issuer.Options {
 	}
 }
 
-// start serves an authorization server on loopback.
+// start starts an authorization server on a loopback port.
 func start(t *testing.T, data string) (*issuer.Issuer, string) {
 	t.Helper()
 	var handler http.Handler
@@ -57,7 +57,8 @@ func issue(t *testing.T, i *issuer.Issuer, subject string) *authserver.Tokens {
 
 func refresh(t *testing.T, base, token string) (status int, body string) {
 	t.Helper()
-	response, err := http.PostForm(base+"/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {token}})
+	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {token}}
+	response, err := http.PostForm(base+"/token", form)
 	require.NoError(t, err)
 	return read(t, response)
 }
@@ -72,7 +73,8 @@ func read(t *testing.T, response *http.Response) (int, string) {
 
 func change(t *testing.T, base, token, body string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/account/password", strings.NewReader(body))
+	url := base + "/account/password"
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
 	if token != "" {
@@ -83,20 +85,22 @@ func change(t *testing.T, base, token, body string) (int, string) {
 	return read(t, response)
 }
 
-func TestChangingThePassword(t *testing.T) {
+func TestChangePassword(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		body   string
 		status int
 		tokens bool // in the answer
-		ended  bool // the sessions from before
+		ended  bool // whether earlier grants are revoked
 	}{
-		{"tokens are asked for", `{"password":"alice","new_password":"correct horse","returnSecureToken":true}`, 200, true, true},
-		{"no tokens are asked for", `{"password":"alice","new_password":"correct horse","returnSecureToken":false}`, 204, false, true},
-		{"nothing is said about tokens", `{"password":"alice","new_password":"correct horse"}`, 204, false, true},
-		{"another password", `{"password":"wrong","new_password":"correct horse","returnSecureToken":true}`, 403, false, false},
+		{"with new tokens", `{"password":"alice","new_password":"correct horse","returnSecureToken":true}`, 200, true, true},
+		{"without new tokens", `{"password":"alice","new_password":"correct horse","returnSecureToken":false}`,
+			204, false, true},
+		{"without returnSecureToken", `{"password":"alice","new_password":"correct horse"}`, 204, false, true},
+		{"a wrong password", `{"password":"wrong","new_password":"correct horse","returnSecureToken":true}`,
+			403, false, false},
 		{"a short new password", `{"password":"alice","new_password":"short"}`, 400, false, false},
-		{"a body that is no JSON", `password=alice`, 400, false, false},
+		{"a body that is not JSON", `password=alice`, 400, false, false},
 		{"a misspelt member", `{"password":"alice","newPassword":"correct horse"}`, 400, false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -110,7 +114,7 @@ func TestChangingThePassword(t *testing.T) {
 				assert.NotEmpty(t, fresh.AccessToken)
 				assert.NotEmpty(t, fresh.IDToken)
 				status, _ = refresh(t, base, fresh.RefreshToken)
-				assert.Equal(t, 200, status, "the new session lives")
+				assert.Equal(t, 200, status, "the new grant works")
 			} else {
 				assert.NotContains(t, body, "token\":")
 			}
@@ -124,7 +128,7 @@ func TestChangingThePassword(t *testing.T) {
 				}
 			}
 			status, _ = refresh(t, base, other.RefreshToken)
-			assert.Equal(t, 200, status, "other users are not touched")
+			assert.Equal(t, 200, status, "grants of other users keep working")
 			_, err := i.Users.Authenticate(t.Context(), "alice", "correct horse")
 			if row.ended {
 				assert.NoError(t, err)
@@ -140,12 +144,12 @@ func TestChangingThePassword(t *testing.T) {
 	})
 }
 
-func TestADataDirectoryOutlivesTheProcess(t *testing.T) {
+func TestDataDirectorySurvivesRestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first, base := start(t, dir)
 	set := issue(t, first, "alice")
 	_, err := issuer.New(options(base, dir), slog.New(slog.DiscardHandler))
-	assert.ErrorIs(t, err, boltstore.ErrInUse, "a second process is told so")
+	assert.ErrorIs(t, err, boltstore.ErrInUse, "a second process is rejected")
 	require.NoError(t, first.CloseStore())
 
 	second, err := issuer.New(options(base, dir), slog.New(slog.DiscardHandler))
@@ -163,7 +167,7 @@ func TestADataDirectoryOutlivesTheProcess(t *testing.T) {
 	}
 	assert.Contains(t, kids(srv.URL), `"kid"`)
 
-	t.Run("a directory that can't be", func(t *testing.T) {
+	t.Run("an impossible directory", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
 		_, err := issuer.New(options(base, filepath.Join(file, "data")), slog.New(slog.DiscardHandler))
@@ -171,7 +175,7 @@ func TestADataDirectoryOutlivesTheProcess(t *testing.T) {
 	})
 }
 
-// Alive means that the process answers; ready means that it can issue tokens.
+// /healthz reports that the process answers, /readyz that it can issue tokens.
 func TestHealth(t *testing.T) {
 	i, base := start(t, filepath.Join(t.TempDir(), "data"))
 	health := func(path string) (int, string) {
@@ -193,12 +197,12 @@ func TestHealth(t *testing.T) {
 	assert.NotEmpty(t, retry)
 }
 
-func TestReadRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestReadRejectsUnknownMembers(t *testing.T) {
 	for name, text := range map[string]string{
-		"not JSON":               `clients:`,
-		"an unknown member":      `{"clients":[],"colour":"red"}`,
-		"an unknown client part": `{"clients":[{"client_id":"a","colour":"red"}]}`,
-		"something behind it":    `{"clients":[]} {}`,
+		"not JSON":                 `clients:`,
+		"an unknown member":        `{"clients":[],"colour":"red"}`,
+		"an unknown client member": `{"clients":[{"client_id":"a","colour":"red"}]}`,
+		"trailing data":            `{"clients":[]} {}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config.json")
