@@ -7,7 +7,6 @@ replace github.com/bearergate/bearergate => ../..
 require (
 	github.com/bearergate/bearergate v0.0.0-00010101000000-000000000000
 	github.com/labstack/echo/v5 v5.0.4
-	github.com/stretchr/testify v1.12.1
 )
 
 require (
@@ -16,6 +15,7 @@ require (
 	github.com/MicahParks/keyfunc/v3 v3.9.0 // indirect
 	github.com/gofrs/flock v0.13.2 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

@@ -7,7 +7,6 @@ replace github.com/bearergate/bearergate => ../..
 require (
 	github.com/bearergate/bearergate v0.0.0-00010101000000-000000000000
 	github.com/gin-gonic/gin v1.11.0
-	github.com/stretchr/testify v1.12.1
 )
 
 require (
@@ -35,6 +34,7 @@ require (
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/quic-go/qpack v0.5.1 // indirect
 	github.com/quic-go/quic-go v0.54.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.0 // indirect
 	go.uber.org/mock v0.5.0 // indirect
