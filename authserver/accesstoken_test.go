@@ -32,7 +32,7 @@ func (w *world) api(t *testing.T) func(token string) int {
 	}
 }
 
-// where tells at which places an access token is good: introspection, userinfo, an API with CheckAccessToken.
+// where reports which places accept an access token: introspection, userinfo, an API with CheckAccessToken.
 func (w *world) where(t *testing.T, token string) [3]bool {
 	r := httptest.NewRequest("GET", issuer+"/userinfo", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
@@ -44,7 +44,7 @@ var everywhere, nowhere = [3]bool{true, true, true}, [3]bool{}
 func TestRevokePreviousAccessToken(t *testing.T) {
 	const grace = 10 * time.Second
 	on := func(w *world) { w.cfg.RevokePreviousAccessToken = true }
-	t.Run("off: former access tokens live on", func(t *testing.T) {
+	t.Run("off: earlier access tokens stay valid", func(t *testing.T) {
 		w := newWorld(t)
 		first := w.signIn()
 		w.refresh(first.str("refresh_token"))
@@ -92,7 +92,7 @@ func TestRevokePreviousAccessToken(t *testing.T) {
 		w.advance(time.Minute)
 		assert.Equal(t, everywhere, w.where(t, first.str("access_token")))
 	})
-	t.Run("a race that is lost does not leave an access token of a former generation", func(t *testing.T) {
+	t.Run("a race that is lost does not leave an access token of an earlier generation", func(t *testing.T) {
 		w := newWorld(t, on)
 		first := w.signIn()
 		other := true
@@ -108,7 +108,7 @@ func TestRevokePreviousAccessToken(t *testing.T) {
 		w.advance(time.Minute)
 		assert.Equal(t, everywhere, w.where(t, late.str("access_token")))
 	})
-	t.Run("other grants are not concerned", func(t *testing.T) {
+	t.Run("other grants are not affected", func(t *testing.T) {
 		w := newWorld(t, on)
 		first, other := w.signIn(), w.signIn()
 		w.refresh(first.str("refresh_token"))
@@ -143,7 +143,7 @@ func TestCheckAccessToken(t *testing.T) {
 	assert.ErrorIs(t, w.srv.CheckAccessToken(t.Context(), by(issuer)), middleware.ErrInvalidToken)
 }
 
-func TestCheckAccessTokenOfAClientThatIsGone(t *testing.T) {
+func TestCheckAccessTokenOfARemovedClient(t *testing.T) {
 	known := map[string]error{}
 	w := newWorld(t, func(w *world) {
 		w.cfg.RevokePreviousAccessToken = true

@@ -154,7 +154,7 @@ func TestAuthorizeByPOST(t *testing.T) {
 	assert.NotEmpty(t, a.Get("code"))
 }
 
-func TestRedirectURIMayBeLeftOutWhenThereIsOne(t *testing.T) {
+func TestRedirectURIIsOptionalIfThereIsOne(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	a := w.answer(b.submit(b.get(authorizeURL("client_id", "spa", "redirect_uri", "")), "username", "alice", "password", "alice"))
@@ -188,7 +188,7 @@ func TestNativeClientsMayVaryTheLoopbackPort(t *testing.T) {
 	}
 }
 
-func TestOwnLoginFunc(t *testing.T) {
+func TestLoginFunc(t *testing.T) {
 	var in *authserver.Login
 	var asked []bool
 	back := ""
@@ -209,7 +209,7 @@ func TestOwnLoginFunc(t *testing.T) {
 	}
 	assert.Equal(t, "/our-login", get(authorizeURL()).header.Get("Location"))
 	none := get(authorizeURL("prompt", "none"))
-	assert.Equal(t, "login_required", w.answer(none).Get("error"), "nobody is disturbed")
+	assert.Equal(t, "login_required", w.answer(none).Get("error"), "no page is shown")
 
 	in = &authserver.Login{Subject: "bob-2", AuthTime: w.now(), SessionID: "s-1", ACR: "gold", AMR: []string{"hwk"}}
 	assert.NotEmpty(t, w.answer(get(authorizeURL("prompt", "none"))).Get("code"))
@@ -230,7 +230,7 @@ func TestOwnLoginFunc(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, w.form("/login", "username", "alice", "password", "alice").status)
 }
 
-func TestOwnLoginFuncRefuses(t *testing.T) {
+func TestLoginFuncRefuses(t *testing.T) {
 	for err, want := range map[error]string{authserver.ErrAccessDenied: "access_denied", errBroken: "server_error"} {
 		w := newWorld(t, func(w *world) {
 			w.cfg.Login = func(http.ResponseWriter, *http.Request, bool) (*authserver.Login, error) { return nil, err }

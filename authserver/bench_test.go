@@ -27,15 +27,15 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// renewal is a grant that is renewed again and again: a public client, an access token and an ID token each time,
-// everything in memory, nobody listening.
-type renewal struct {
+// refresher refreshes one grant again and again: a public client, an access token and an ID token each time,
+// everything in memory, no log and no events.
+type refresher struct {
 	handler http.Handler
 	token   string
 	out     answerBuffer
 }
 
-func newRenewal(tb testing.TB, algorithm string) *renewal {
+func newRefresher(tb testing.TB, algorithm string) *refresher {
 	tb.Helper()
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{Algorithm: algorithm})
 	require.NoError(tb, err)
@@ -50,26 +50,26 @@ func newRenewal(tb testing.TB, algorithm string) *renewal {
 	require.NoError(tb, err)
 	t, err := srv.IssueTokens(context.Background(), authserver.IssueRequest{ClientID: "spa", Subject: "alice-1"})
 	require.NoError(tb, err)
-	return &renewal{handler: srv, token: t.RefreshToken, out: answerBuffer{header: http.Header{}}}
+	return &refresher{handler: srv, token: t.RefreshToken, out: answerBuffer{header: http.Header{}}}
 }
 
 // request is made without httptest, whose own work would be measured too.
-func (r *renewal) request() *http.Request {
+func (r *refresher) request() *http.Request {
 	body := "grant_type=refresh_token&client_id=spa&refresh_token=" + r.token
 	return &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/token"}, Host: "login.example", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, ContentLength: int64(len(body)),
 		Body: io.NopCloser(strings.NewReader(body)), RemoteAddr: "192.0.2.1:1234"}
 }
 
-// serve renews the grant once, without a network.
-func (r *renewal) serve(tb testing.TB, req *http.Request) {
+// serve refreshes the grant once, without a network.
+func (r *refresher) serve(tb testing.TB, req *http.Request) {
 	r.out.reset()
 	r.handler.ServeHTTP(&r.out, req)
 	r.take(tb, r.out.status, r.out.body)
 }
 
 // take finds the new refresh token in an answer.
-func (r *renewal) take(tb testing.TB, status int, body []byte) {
+func (r *refresher) take(tb testing.TB, status int, body []byte) {
 	_, rest, _ := bytes.Cut(body, []byte(`"refresh_token":"`))
 	token, _, found := bytes.Cut(rest, []byte(`"`))
 	if status != http.StatusOK || !found || string(token) == r.token {
@@ -96,7 +96,8 @@ func (a *answerBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// unsigned is a token endpoint that does what cannot be left out, but the signatures, and checks next to nothing.
+// unsigned is the floor: a token endpoint that does only the necessary work, without signatures and with hardly any
+// checks.
 type unsigned struct {
 	mu     sync.Mutex
 	grants map[[32]byte]string
@@ -137,9 +138,9 @@ func (u *unsigned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var unsignedToken = strings.Repeat("A", 600) // as long as a signed one
 
-func newUnsigned() *renewal {
+func newUnsigned() *refresher {
 	u := &unsigned{grants: map[[32]byte]string{}}
-	return &renewal{handler: u, token: u.put("alice-1"), out: answerBuffer{header: http.Header{}}}
+	return &refresher{handler: u, token: u.put("alice-1"), out: answerBuffer{header: http.Header{}}}
 }
 
 // rawSignature returns the signature of something as long as a token, and nothing else.
@@ -188,19 +189,19 @@ func (s *stopwatch) median(name string) float64 {
 }
 
 // BenchmarkRefresh is a refresh with an access token and an ID token, once in process and once over a connection,
-// beside what of it nobody can save: two raw signatures, and a handler that does the rest as briefly as it can be done.
-// x-floor is the refresh by the sum of the two. Over a connection it is time and not work: both sides sleep in between,
-// and waking up takes longer after a longer sleep. What a server works is measured by peerbench.
+// beside the part that cannot be saved: two raw signatures, and a handler that does the least possible for the rest.
+// x-floor is the refresh by the sum of the two. Over a connection this is elapsed time, not work: both sides sleep in
+// between, and waking up takes longer after a longer sleep. peerbench measures the work of a server.
 func BenchmarkRefresh(b *testing.B) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		b.Run(algorithm, func(b *testing.B) {
 			b.Run("in process", func(b *testing.B) {
-				ours, floor, sign := newRenewal(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
+				ours, floor, sign := newRefresher(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
 				compare(b, sign, func() func() { r := ours.request(); return func() { ours.serve(b, r) } },
 					func() func() { r := floor.request(); return func() { floor.serve(b, r) } })
 			})
 			b.Run("http", func(b *testing.B) {
-				ours, floor, sign := newRenewal(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
+				ours, floor, sign := newRefresher(b, algorithm), newUnsigned(), rawSignature(b, algorithm)
 				compare(b, sign, overHTTP(b, ours), overHTTP(b, floor))
 			})
 		})
@@ -223,8 +224,8 @@ func compare(b *testing.B, sign func(), ours, floor func() func()) {
 	b.ReportMetric(s.median("refresh")/(s.median("signatures")+s.median("unsigned")), "x-floor")
 }
 
-// overHTTP renews over a connection of its own.
-func overHTTP(b *testing.B, r *renewal) func() func() {
+// overHTTP refreshes over a connection of its own.
+func overHTTP(b *testing.B, r *refresher) func() func() {
 	server := httptest.NewServer(r.handler)
 	b.Cleanup(server.Close)
 	return func() func() {
@@ -244,7 +245,7 @@ func overHTTP(b *testing.B, r *renewal) func() func() {
 func BenchmarkRefreshAlone(b *testing.B) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		b.Run(algorithm, func(b *testing.B) {
-			ours := newRenewal(b, algorithm)
+			ours := newRefresher(b, algorithm)
 			b.ReportAllocs()
 			for b.Loop() {
 				ours.serve(b, ours.request())
@@ -253,7 +254,8 @@ func BenchmarkRefreshAlone(b *testing.B) {
 	}
 }
 
-// What costs nothing must be refused for nothing: these never reach a signature, and the first two not the store.
+// A request that costs a client nothing must be cheap to refuse: none reaches a signature, and the first not even the
+// store.
 func BenchmarkRefuse(b *testing.B) {
 	w := newWorld(b)
 	good := w.signIn().str("refresh_token")

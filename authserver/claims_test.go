@@ -16,7 +16,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// names returns the members of a token's payload as they stand there, and fails for one that is there twice.
+// names returns the members of a token's payload in their order, and fails for a duplicate.
 func names(t *testing.T, token string) []string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
@@ -36,7 +36,7 @@ func names(t *testing.T, token string) []string {
 	return list
 }
 
-// TestClaims: the whole of what is in the tokens, with and without claims that others have added.
+// TestClaims compares all claims of the tokens, with and without claims that the application adds.
 func TestClaims(t *testing.T) {
 	odd := map[string]any{"roles": []any{"a", "b"}, "html": `</script>&"\` + "\u2028é", "deep": map[string]any{"n": 1.5, "nothing": nil}, "": "no name"}
 	now := float64(1795348800) // the world's clock

@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-func TestRunDeletesWhatIsOver(t *testing.T) {
+func TestRunDeletesExpiredGrants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.cfg.Now = time.Now })
 		for range 450 { // more than two batches
@@ -55,7 +55,7 @@ func (f *failingSweep) Sweep(context.Context, time.Time, int) (int, error) {
 	return 0, errors.New("conflict")
 }
 
-func TestRunGoesOnAfterAnError(t *testing.T) {
+func TestRunContinuesAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &failingSweep{Store: authserver.NewMemoryStore()}
 		w := newWorld(t, func(w *world) { w.cfg.Store = store })

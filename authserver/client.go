@@ -42,11 +42,12 @@ type Client struct {
 	Secrets []Secret `json:"secrets,omitempty"`
 	// JWKS is a JSON Web Key Set of public keys for private_key_jwt.
 	JWKS json.RawMessage `json:"jwks,omitempty"`
-	// GrantTypes are authorization_code, refresh_token and client_credentials; at least one, unless the client has Serves.
+	// GrantTypes are authorization_code, refresh_token and client_credentials; at least one, unless the client has
+	// Serves.
 	GrantTypes []string `json:"grant_types"`
-	// RedirectURIs are compared byte by byte. With Native the port of http://127.0.0.1, http://[::1] and http://localhost
-	// URIs may vary (RFC 8252, Section 7.3). There is no consent page: another program on the same machine can pose as a
-	// native client while its user is signed in (RFC 8252, Section 8.6).
+	// RedirectURIs are compared byte by byte. With Native the port of http://127.0.0.1, http://[::1] and
+	// http://localhost URIs may vary (RFC 8252, Section 7.3). There is no consent page: another program on the same
+	// machine can pose as a native client while its user is signed in (RFC 8252, Section 8.6).
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	Native                 bool     `json:"native,omitempty"`

@@ -21,16 +21,16 @@ type Config struct {
 	// clear.
 	AllowInsecureHTTP bool
 
-	// Keys signs tokens and publishes the key set. Nil means a rotator with keys in memory: all tokens become invalid when
-	// the process ends.
+	// Keys signs tokens and publishes the key set. Nil means a rotator with keys in memory: all tokens become invalid
+	// when the process ends.
 	Keys *jwks.Rotator
 	// Store keeps grants. NewConfig sets a [MemoryStore].
 	Store Store
 	// RefreshKeys are the secrets that refresh tokens, codes and login cookies are authenticated with, of 32 bytes or
 	// more. The first one signs, all verify. To rotate, put a new key in front, and remove the old one after a refresh
 	// token lifetime. Don't keep them in the Store. NewConfig makes a random key for this process: with a Store that
-	// outlives the process, or with several processes, set keys of your own, or every refresh token becomes invalid at a
-	// restart.
+	// outlives the process, or with several processes, set keys of your own, or every refresh token becomes invalid at
+	// a restart.
 	RefreshKeys [][]byte
 
 	// Clients that are known from the start. LookupClient, if set, is called for the others, and often. It returns an
@@ -44,8 +44,8 @@ type Config struct {
 	// Login replaces the built-in login form and the login cookie behind it. A logout then revokes the grants; the
 	// application ends its own login at the browser when it gets the event "logout".
 	Login LoginFunc
-	// Resources maps the name of each resource server (the aud of its tokens) to the scopes that belong to it. The scopes
-	// openid, profile, email, phone, address and offline_access belong to the server itself.
+	// Resources maps the name of each resource server (the aud of its tokens) to the scopes that belong to it. The
+	// scopes openid, profile, email, phone, address and offline_access belong to the server itself.
 	Resources map[string][]string
 
 	// AccessTokenLifetime is also the lifetime of ID tokens. The default is 5 minutes, the minimum 1 s.
@@ -56,18 +56,19 @@ type Config struct {
 	RefreshTokenLifetime time.Duration
 	// RefreshIdleLifetime ends a grant that has not been refreshed for that long. The default is 14 days.
 	RefreshIdleLifetime time.Duration
-	// RefreshGrace is how long a superseded refresh token still gets the current one. The default is 10 s, the maximum 60
-	// s. 0 is strict: any double submit revokes the grant. The grace should be longer than a failover of the store takes:
-	// a client whose refresh was stored but whose answer was lost can only retry when the store is back.
+	// RefreshGrace is how long a superseded refresh token still gets the current one. The default is 10 s, the maximum
+	// 60 s. 0 is strict: any double submit revokes the grant. The grace should be longer than a failover of the store
+	// takes: a client whose refresh was stored but whose answer was lost can only retry when the store is back.
 	RefreshGrace time.Duration
-	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace. Beyond it the
-	// answer is invalid_grant, nothing is revoked, and there is an event. Concurrent requests may exceed the limit by
-	// their number. 0, the default, means no limit.
+	// MaxReplays limits how often the successor of one refresh token is handed out again within the grace. Beyond it
+	// the answer is invalid_grant, nothing is revoked, and there is an event. Concurrent requests may exceed the limit
+	// by their number. 0, the default, means no limit.
 	MaxReplays int
 	// RevokePreviousAccessToken revokes earlier access tokens whenever a grant gets a new refresh token. Introspection,
 	// userinfo and APIs that use [Server.CheckAccessToken] then reject them. The revocation list does not have them,
-	// because the grant goes on. They stay valid for RefreshGrace, so that requests in flight are not rejected; a grace of
-	// 0 ends them at once. Off by default: an API that validates tokens by itself accepts them until they expire anyway.
+	// because the grant goes on. They stay valid for RefreshGrace, so that requests in flight are not rejected; a grace
+	// of 0 ends them at once. Off by default: an API that validates tokens by itself accepts them until they expire
+	// anyway.
 	RevokePreviousAccessToken bool
 	// Rotation is RotateAlways by default.
 	Rotation Rotation
@@ -80,8 +81,8 @@ type Config struct {
 	// LoginLifetime is how long a browser stays signed in at the built-in form. The default is 8 hours.
 	LoginLifetime time.Duration
 
-	// BeforeIssue, if set, is called before tokens are signed. It may add claims and response members, and may refuse with
-	// ErrAccessDenied. Nothing has been written when it runs.
+	// BeforeIssue, if set, is called before tokens are signed. It may add claims and response members, and may refuse
+	// with ErrAccessDenied. Nothing has been written when it runs.
 	BeforeIssue func(ctx context.Context, i *Issuance) error
 	// OnEvent, if set, is called after something happened, on the goroutine of the request. See [Event].
 	OnEvent func(ctx context.Context, e Event)

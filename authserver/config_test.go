@@ -105,7 +105,7 @@ func TestLoopbackIssuerMayBeHTTP(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestPrintingShowsNoSecret: whatever the verb, and as a part of something else.
+// No verb prints a secret, also when the value is part of another one.
 func TestPrintingShowsNoSecret(t *testing.T) {
 	cfg := newWorld(t).cfg
 	cfg.RefreshKeys = [][]byte{[]byte("super-secret-super-secret-super-secret")}
@@ -144,7 +144,7 @@ func TestClientFromJSON(t *testing.T) {
 	assert.Error(t, c.UnmarshalJSON([]byte(`{"client_id":"x","access_token_lifetime":60}`)), "a lifetime without unit")
 }
 
-func TestClientThatOnlyServesNeedsNoGrant(t *testing.T) {
+func TestClientThatOnlyServes(t *testing.T) {
 	cfg := newWorld(t).cfg
 	cfg.Clients = append(cfg.Clients, authserver.Client{ID: "api1", Secrets: []authserver.Secret{authserver.HashSecret("x")}, Serves: []string{"api1"}})
 	_, err := authserver.New(cfg)

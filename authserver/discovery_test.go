@@ -61,14 +61,14 @@ func TestUnknownPathIsNotFound(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, w.do(httptest.NewRequest("POST", issuer+"/.well-known/openid-configuration", nil)).status)
 }
 
-func TestReadyAsksKeysAndStore(t *testing.T) {
+func TestReady(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.srv.Ready(t.Context()))
 	w = newWorld(t, func(w *world) { w.cfg.Store = brokenStore{w.cfg.Store} })
 	assert.ErrorIs(t, w.srv.Ready(t.Context()), errBroken)
 }
 
-// brokenStore answers every read with an error.
+// brokenStore fails every read.
 type brokenStore struct{ authserver.Store }
 
 // A client adds a slash to an issuer that ends with one.

@@ -166,7 +166,7 @@ func TestLogout(t *testing.T) {
 		assert.Equal(t, back+"?state=s", r.header.Get("Location"))
 		signedOut(t, s)
 	})
-	t.Run("without it the person is asked", func(t *testing.T) {
+	t.Run("without it the user is asked", func(t *testing.T) {
 		s := open(t)
 		page := s.b.get(target("client_id", mvcID, "post_logout_redirect_uri", back))
 		require.Equal(t, http.StatusOK, page.status)
@@ -294,8 +294,8 @@ func TestUserInfoByOtherMethods(t *testing.T) {
 	assert.Equal(t, "GET, POST", r.header.Get("Allow"))
 }
 
-// An issuer with a path, and one on plain http: pages and cookies stay below it.
-func TestIssuersOfOtherForms(t *testing.T) {
+// With an issuer that has a path, pages and cookies stay below it.
+func TestIssuerWithAPathOrHTTP(t *testing.T) {
 	for _, row := range []struct{ issuer, cookie, path string }{
 		{"https://login.example/t/one", "__Secure-bearergate-session", "Path=/t/one;"},
 		{"http://localhost:5000/", "bearergate-session", "Path=/;"},

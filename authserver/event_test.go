@@ -13,8 +13,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// What is logged and told, through a whole grant with everything that can go wrong, never holds a secret.
-func TestNothingSecretIsLogged(t *testing.T) {
+// Neither logs nor events hold a secret, whatever goes wrong in the life of a grant.
+func TestLogsAndEventsHoldNoSecret(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, func(w *world) {
 		w.cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -51,7 +51,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 }
 
-func TestEventsSayWho(t *testing.T) {
+func TestEventFields(t *testing.T) {
 	w := newWorld(t)
 	token := w.signIn().str("refresh_token")
 	w.refresh(token)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/bearergate/bearergate/authserver"
 )
@@ -102,4 +104,34 @@ func ExampleServer_IssueTokens() {
 	// Output:
 	// true true
 	// [token_type=Bearer expires_in=5m0s scope=openid offline_access refresh_token=true id_token=true]
+}
+
+// POST /auth/refreshtoken takes JSON. A public client need not name itself.
+func ExampleServer_refreshJSON() {
+	cfg := authserver.NewConfig("https://login.example")
+	cfg.Clients = []authserver.Client{
+		{ID: "app", GrantTypes: []string{"refresh_token"}, Scopes: []string{"openid", "offline_access"}},
+	}
+	srv, err := authserver.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	first, err := srv.IssueTokens(context.Background(), authserver.IssueRequest{ClientID: "app", Subject: "1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	body := strings.NewReader(`{"grant_type": "refresh_token", "refresh_token": "` + first.RefreshToken + `"}`)
+	r := httptest.NewRequest(http.MethodPost, "https://login.example/auth/refreshtoken", body)
+	r.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	srv.ServeHTTP(answer, r)
+
+	var tokens struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		ExpiresIn    int    `json:"expires_in"`
+	}
+	err = json.Unmarshal(answer.Body.Bytes(), &tokens)
+	fmt.Println(answer.Code, tokens.AccessToken != "", tokens.RefreshToken != first.RefreshToken, tokens.ExpiresIn, err)
+	// Output: 200 true true 300 <nil>
 }

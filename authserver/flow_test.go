@@ -12,7 +12,7 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-func TestCodeFlowGivesAllTokens(t *testing.T) {
+func TestCodeFlow(t *testing.T) {
 	w := newWorld(t)
 	r := w.signIn()
 
@@ -44,7 +44,7 @@ func TestCodeFlowGivesAllTokens(t *testing.T) {
 	}
 }
 
-func TestAccessTokenIsGoodForAResourceServer(t *testing.T) {
+func TestResourceServerAcceptsAccessToken(t *testing.T) {
 	w := newWorld(t)
 	cfg := middleware.NewConfig(issuer, "api1")
 	cfg.Issuer.Keys, cfg.Now, cfg.Issuer.Profile = w.cfg.Keys, w.now, middleware.RFC9068
@@ -68,7 +68,7 @@ func TestAccessTokenIsGoodForAResourceServer(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, call(again.str("id_token")), "an ID token is no access token")
 }
 
-func TestClientCredentialsGiveNoRefreshToken(t *testing.T) {
+func TestClientCredentials(t *testing.T) {
 	w := newWorld(t)
 	r := w.do(as(formRequest("/token", "grant_type", "client_credentials", "scope", "api1"), "worker", "worker secret"))
 	require.Equal(t, http.StatusOK, r.status, r.body)

@@ -18,7 +18,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// fuzzed sends a request and checks what must hold for any answer of the token endpoint.
+// fuzzed sends a request and checks what holds for every answer of the token endpoint.
 func (w *world) fuzzed(t *testing.T, r *http.Request) reply {
 	w.t = t
 	out := w.do(r)

@@ -11,9 +11,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// TestGrantLimitOfOneMoment: sign-ins of the same millisecond end the same grants, in whatever order a store lists
-// them.
-func TestGrantLimitOfOneMoment(t *testing.T) {
+// Two sign-ins of the same millisecond revoke the same grants, in whatever order a store lists them.
+func TestGrantLimitForSimultaneousSignIns(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
 	a, b := w.code(), w.code()
 	store := &bothWays{Store: w.store.Store}
@@ -30,7 +29,7 @@ func TestGrantLimitOfOneMoment(t *testing.T) {
 	assert.Equal(t, 1, alive)
 }
 
-// bothWays is a store of which two read the same grants at once, and find them in different orders.
+// bothWays is a store that lists grants of one moment in another order each time.
 type bothWays struct {
 	authserver.Store
 	other func()

@@ -137,7 +137,7 @@ func (w *world) advance(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
-// kinds returns the kinds of the events since the last call.
+// kinds returns the kinds of the events since its last call.
 func (w *world) kinds() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,7 +149,7 @@ func (w *world) kinds() []string {
 	return out
 }
 
-// reply is an answer, its body read.
+// reply is an answer whose body was read.
 type reply struct {
 	status int
 	header http.Header
@@ -185,7 +185,7 @@ func formRequest(path string, pairs ...string) *http.Request {
 	return r
 }
 
-// as adds Basic credentials, form-urlencoded as RFC 6749 wants it.
+// as adds Basic credentials, form-urlencoded as RFC 6749, Section 2.3.1, says.
 func as(r *http.Request, id, secret string) *http.Request {
 	r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
 	return r
@@ -268,7 +268,7 @@ func (b *browser) submit(p reply, pairs ...string) reply {
 	return out
 }
 
-// authorizeURL is a request of the mvc client, changed by name, value pairs; an empty value takes the parameter out.
+// authorizeURL is a request of the mvc client, changed by name, value pairs. An empty value removes the parameter.
 func authorizeURL(pairs ...string) string {
 	v := url.Values{"response_type": {"code"}, "client_id": {mvcID}, "redirect_uri": {mvcBack}, "scope": {allScope},
 		"state": {"xyz"}, "nonce": {"n-0S6"}, "code_challenge": {challenge()}, "code_challenge_method": {"S256"}}
@@ -311,7 +311,7 @@ func (w *world) signIn(pairs ...string) reply {
 	return r
 }
 
-// claims decodes a token without judging it.
+// claims decodes a token without validating it.
 func claims(t testing.TB, token string) (header, payload map[string]any) {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -330,7 +330,7 @@ type faultyStore struct {
 	authserver.Store
 	mu     sync.Mutex
 	before func(authserver.Step) error // an error: nothing is done
-	after  func(authserver.Step) error // an error: it is done, but nobody learns of it
+	after  func(authserver.Step) error // an error: it is done, but reported as failed
 }
 
 func (f *faultyStore) set(before, after func(authserver.Step) error) {
@@ -437,7 +437,7 @@ func (w *world) useSigner() {
 	require.NoError(w.t, err)
 }
 
-// hook makes a BeforeIssue of a function that only changes things.
+// hook returns a BeforeIssue that never fails.
 func hook(f func(*authserver.Issuance)) func(context.Context, *authserver.Issuance) error {
 	return func(_ context.Context, i *authserver.Issuance) error {
 		f(i)

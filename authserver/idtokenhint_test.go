@@ -18,7 +18,7 @@ import (
 // aliceHint returns an ID token of alice.
 func (w *world) aliceHint() string { return w.signIn().str("id_token") }
 
-// OpenID Connect Core section 3.1.2.1: the user of the hint, or an error.
+// OpenID Connect Core, Section 3.1.2.1: the user of the hint, or an error.
 func TestIDTokenHint(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn()
@@ -33,7 +33,7 @@ func TestIDTokenHint(t *testing.T) {
 		assert.NotEmpty(t, w.answer(alice.get(authorizeURL("id_token_hint", hint))).Get("code"))
 		assert.NotEmpty(t, w.answer(alice.get(authorizeURL("id_token_hint", hint, "prompt", "none"))).Get("code"))
 	})
-	t.Run("somebody else is signed in and may not be disturbed", func(t *testing.T) {
+	t.Run("somebody else is signed in, and prompt is none", func(t *testing.T) {
 		a := w.answer(bob.get(authorizeURL("id_token_hint", hint, "prompt", "none")))
 		assert.Equal(t, "login_required", a.Get("error"))
 		assert.Equal(t, "xyz", a.Get("state"))
@@ -81,13 +81,13 @@ func TestIDTokenHint(t *testing.T) {
 	}
 }
 
-// spliced is a with the claims of b.
+// spliced returns token a with the claims of token b.
 func spliced(a, b string) string {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	return x[0] + "." + y[1] + "." + x[2]
 }
 
-func TestIDTokenHintWithOwnLoginFunc(t *testing.T) {
+func TestIDTokenHintWithLoginFunc(t *testing.T) {
 	in := &authserver.Login{Subject: "bob-2"}
 	var back []string // where the browser is told to come back to, by fresh sign-ins
 	w := newWorld(t, func(w *world) {
@@ -110,7 +110,7 @@ func TestIDTokenHintWithOwnLoginFunc(t *testing.T) {
 		return s
 	}()
 	assert.Equal(t, "login_required", w.answer(get(authorizeURL("id_token_hint", hint, "prompt", "none"))).Get("error"))
-	assert.Empty(t, back, "nobody is disturbed")
+	assert.Empty(t, back, "no page is shown")
 
 	assert.Equal(t, "/our-login", get(authorizeURL("id_token_hint", hint)).header.Get("Location"))
 	require.Len(t, back, 1)

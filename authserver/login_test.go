@@ -103,7 +103,7 @@ func TestLoginFormOfAnotherRequestIsRefused(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, b.submit(page, "username", "alice", "password", "alice").status)
 }
 
-func TestUnknownUserAndWrongPasswordLookTheSame(t *testing.T) {
+func TestUnknownUserLooksLikeWrongPassword(t *testing.T) {
 	w := newWorld(t)
 	answer := func(name string) string {
 		b := w.browser()
@@ -153,7 +153,7 @@ func (downUsers) Authenticate(context.Context, string, string) (*authserver.User
 	return nil, errors.New("directory is down")
 }
 
-func TestLoginWhenTheDirectoryIsDown(t *testing.T) {
+func TestLoginWhenUsersFail(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.Users = downUsers{w.cfg.Users} })
 	b := w.browser()
 	out := b.submit(b.get(authorizeURL()), "username", "alice", "password", "alice")

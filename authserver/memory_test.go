@@ -16,9 +16,8 @@ func TestMemoryStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) authserver.Store { return authserver.NewMemoryStore() })
 }
 
-// TestKeysAreSweptBesideManyGrants: a sweep looks at a bounded number of rows, and keys are not left for ever because
-// there are more grants than that.
-func TestKeysAreSweptBesideManyGrants(t *testing.T) {
+// A sweep looks at a bounded number of rows. More grants than that must not keep it from the keys.
+func TestSweepOfKeysWithManyGrants(t *testing.T) {
 	s := authserver.NewMemoryStore()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for i := range 1000 {

@@ -1,9 +1,9 @@
 package authserver
 
-// The state machine against a model of itself, through all interleavings of a few actions: two processes of one client
+// The state machine is compared with a model of itself, in all interleavings of a few actions: two processes of one client
 // that share a saved token, a thief who copies it once, a client that is not the owner, requests that die before the
 // commit, answers that are lost after it, and a clock that moves by less or by more than the grace. It runs the machine
-// below HTTP and without signing, which is why it is inside of the package.
+// below HTTP and without signing, so it is inside the package.
 
 import (
 	"flag"
@@ -19,7 +19,7 @@ const modelGrace = 10 * time.Second
 
 var modelDepth = flag.Int("depth", 9, "how many actions in a row the model test tries")
 
-// model is what the machine should be: a generation, when the older ones were superseded, and whether it is over.
+// model is what the machine should do: a generation, when the older ones were superseded, and whether it is over.
 type model struct {
 	gen        uint32
 	superseded map[uint32]time.Time
@@ -41,7 +41,7 @@ func (m *model) submit(g uint32, now time.Time) (answer uint32, ok bool) {
 	return m.gen, true
 }
 
-// spent tells whether generation g came too late: after the grace, or more generations behind than a row remembers.
+// spent reports whether generation g came too late: after the grace, or more generations behind than a row's history.
 func (m *model) spent(g uint32, now time.Time) bool {
 	at, superseded := m.superseded[g]
 	return superseded && (now.Sub(at) > modelGrace || m.gen-g > HistoryLength)
@@ -53,7 +53,7 @@ type state struct {
 	row     Grant
 	model   model
 	saved   uint32      // the generation that the client has saved
-	begun   [2]*refresh // requests of the two processes that have read the row and not settled
+	begun   [2]*refresh // requests of the two processes that have read the row and not rotated
 	stolen  uint32      // the generation that the thief has; 0: none
 	thief   bool        // the thief has shown the token
 	late    bool        // a benign token came later than the grace
@@ -77,7 +77,7 @@ func (s *state) clone() *state {
 	return &c
 }
 
-// key tells states apart that can go on differently: times count as ages, up to just beyond the grace.
+// key distinguishes states that can go on differently: times count as ages, up to just beyond the grace.
 func (s *state) key() string {
 	age := func(t time.Time) time.Duration { return min(s.now.Sub(t), modelGrace+time.Second) }
 	text := fmt.Sprint(s.row.Generation, s.row.RevokedAt.IsZero(), s.saved, s.stolen, s.thief, s.late, s.model.revoked)
@@ -120,7 +120,7 @@ func (e *explorer) token(s *state, gen uint32) string {
 	return token
 }
 
-// begin reads the row for a request with the given generation; nil if it is refused already.
+// begin reads the row for a request with the given generation; nil if it is refused.
 func (e *explorer) begin(s *state, c *Client, gen uint32) (r *refresh) {
 	e.with(s, func() {
 		var refusal *oauthError
@@ -229,7 +229,7 @@ func (e *explorer) explore(s *state, depth int) {
 	try("+11s", func(s *state) { s.now = s.now.Add(11 * time.Second) })
 }
 
-func TestModelOfTheStateMachine(t *testing.T) {
+func TestRefreshMatchesItsModel(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	cfg := NewConfig("https://login.example")
 	cfg.RefreshGrace = modelGrace

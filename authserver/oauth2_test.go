@@ -15,14 +15,13 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// stock returns a context with which x/oauth2 talks to the server in process.
-func (w *world) stock() context.Context {
+// oauth2Context returns a context with which x/oauth2 reaches the server in process.
+func (w *world) oauth2Context() context.Context {
 	return context.WithValue(w.t.Context(), oauth2.HTTPClient, &http.Client{Transport: handlerTransport{w.srv}})
 }
 
-// x/oauth2 as it comes probes how a server wants its clients to authenticate; a code or refresh token must survive the
-// wrong guess.
-func TestStockOAuth2Client(t *testing.T) {
+// x/oauth2 tries out how a server's clients authenticate. A code or refresh token must survive the wrong guess.
+func TestOAuth2Client(t *testing.T) {
 	for _, row := range []struct {
 		name       string
 		id, secret string
@@ -43,7 +42,7 @@ func TestStockOAuth2Client(t *testing.T) {
 			v := oauth2.GenerateVerifier()
 			b := w.browser()
 			a := w.answer(b.submit(b.get(cfg.AuthCodeURL("state", oauth2.S256ChallengeOption(v))), "username", "alice", "password", "alice"))
-			ctx := w.stock()
+			ctx := w.oauth2Context()
 			first, err := cfg.Exchange(ctx, a.Get("code"), oauth2.VerifierOption(v))
 			require.NoError(t, err)
 			assert.NotEmpty(t, first.Extra("id_token"))
@@ -56,18 +55,18 @@ func TestStockOAuth2Client(t *testing.T) {
 	}
 }
 
-func TestStockOAuth2ErrorsAreReadable(t *testing.T) {
+func TestOAuth2ClientReadsErrors(t *testing.T) {
 	w := newWorld(t)
 	cfg := &oauth2.Config{ClientID: mvcID, ClientSecret: mvcKey, Endpoint: oauth2.Endpoint{TokenURL: issuer + "/token"}}
-	_, err := cfg.TokenSource(w.stock(), &oauth2.Token{RefreshToken: "4d3f3061e8e049689a586d8dfcba0d08"}).Token()
+	_, err := cfg.TokenSource(w.oauth2Context(), &oauth2.Token{RefreshToken: "4d3f3061e8e049689a586d8dfcba0d08"}).Token()
 	var retrieve *oauth2.RetrieveError
 	require.ErrorAs(t, err, &retrieve)
 	assert.Equal(t, "invalid_grant", retrieve.ErrorCode)
 	assert.NotEmpty(t, retrieve.ErrorDescription)
 }
 
-// While keys rotate, clients refresh and an API that follows the published key set validates: no token is refused.
-func TestKeyRotationRefusesNoToken(t *testing.T) {
+// While keys rotate, clients refresh and an API follows the published key set. It rejects no token.
+func TestKeyRotationRejectsNoToken(t *testing.T) {
 	w := newWorld(t, func(w *world) {
 		var err error
 		w.cfg.Keys, err = jwks.NewRotator(jwks.RotatorConfig{RotateEvery: 12 * time.Hour, Now: w.now})

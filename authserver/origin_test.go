@@ -18,7 +18,7 @@ func originOf(page reply) string {
 	return issuer
 }
 
-// submitFrom fills in a form as a browser does that knows Origin but no fetch metadata.
+// submitFrom fills in a form like a browser that sends Origin but no fetch metadata.
 func (b *browser) submitFrom(page reply, origin string, pairs ...string) reply {
 	b.w.t.Helper()
 	b.origin = origin
@@ -26,7 +26,7 @@ func (b *browser) submitFrom(page reply, origin string, pairs ...string) reply {
 	return b.submit(page, pairs...)
 }
 
-func TestFormsOfBrowsersWithoutFetchMetadata(t *testing.T) {
+func TestFormsFromBrowsersWithoutFetchMetadata(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	login := b.get(authorizeURL())

@@ -17,7 +17,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// The rows of the state machine, one test a row: what is presented, what happens, what is answered.
+// Each test is a row of the state machine: what is presented, what happens, what is answered.
 
 func TestCurrentTokenRotates(t *testing.T) {
 	w := newWorld(t)
@@ -32,7 +32,7 @@ func TestCurrentTokenRotates(t *testing.T) {
 	assert.Equal(t, w.now().Add(14*24*time.Hour), g.IdleExpiresAt)
 }
 
-func TestRotationPoliciesThatKeepTheToken(t *testing.T) {
+func TestRotationNeverAndNearExpiry(t *testing.T) {
 	t.Run("never", func(t *testing.T) {
 		w := newWorld(t, func(w *world) { w.client(mvcID).Rotation = authserver.RotateNever })
 		first := w.signIn().str("refresh_token")
@@ -58,7 +58,7 @@ func TestRotationPoliciesThatKeepTheToken(t *testing.T) {
 	})
 }
 
-func TestSupersededTokenInTheGrace(t *testing.T) {
+func TestSupersededTokenWithinTheGrace(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first)
@@ -76,7 +76,7 @@ func TestSupersededTokenInTheGrace(t *testing.T) {
 	assert.Equal(t, 3, g.Replays)
 }
 
-func TestSeveralGenerationsBehindInTheGrace(t *testing.T) {
+func TestSeveralGenerationsBehindWithinTheGrace(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn().str("refresh_token")
 	second := w.refresh(first).str("refresh_token")
@@ -125,7 +125,7 @@ func TestTokenAheadOfTheStore(t *testing.T) {
 		w.kinds()
 		return w, ahead
 	}
-	t.Run("by default it is refused and told of", func(t *testing.T) {
+	t.Run("by default it is refused, with an event", func(t *testing.T) {
 		w, ahead := rollback(0)
 		w.refused(w.refresh(ahead), "invalid_grant")
 		assert.Equal(t, []string{"store.rollback"}, w.kinds())
@@ -169,7 +169,7 @@ func TestForgedTokensChangeNothing(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.refresh(good).status)
 }
 
-func TestTokenOfAnotherClientIsRefusedAndUnharmed(t *testing.T) {
+func TestRefreshTokenOfAnotherClient(t *testing.T) {
 	w := newWorld(t)
 	mvc := w.signIn().str("refresh_token")
 	w.refresh(mvc) // so that it is superseded, and would end the grant after the grace
@@ -219,7 +219,7 @@ func TestCodeReplayRevokesTheGrant(t *testing.T) {
 	code := w.code()
 	first := w.exchange(code)
 	w.kinds()
-	// Someone who saw the code but not the verifier ends nothing.
+	// Somebody who saw the code but not the verifier revokes nothing.
 	w.refused(w.mvc("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier",
 		strings.Repeat("x", 43)), "invalid_grant")
 	w.refused(w.form("/token", "grant_type", "authorization_code", "client_id", "spa", "code", code, "redirect_uri", mvcBack,
@@ -247,8 +247,8 @@ func TestRevokeBySelector(t *testing.T) {
 	assert.Error(t, err, "nothing named is not everything")
 }
 
-// A failed request never spends a token: after each of these the same refresh token still rotates.
-func TestFailedRequestsSpendNothing(t *testing.T) {
+// After each failed request the same refresh token still rotates.
+func TestFailedRequestsUseUpNoToken(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		send func(w *world, token string) reply
@@ -311,7 +311,7 @@ func TestFailedRequestsSpendNothing(t *testing.T) {
 	}
 }
 
-func TestCommitOfUnknownOutcomeIsHealedByTheRetry(t *testing.T) {
+func TestRetryAfterACommitOfUnknownOutcome(t *testing.T) {
 	w := newWorld(t)
 	token := w.signIn().str("refresh_token")
 	w.store.set(nil, func(authserver.Step) error { return errBroken }) // written, but the answer of the store is lost
@@ -325,7 +325,7 @@ func TestCommitOfUnknownOutcomeIsHealedByTheRetry(t *testing.T) {
 	assert.Equal(t, again.str("refresh_token"), third.str("refresh_token"), "T3: the identical successor")
 }
 
-func TestLostResponseIsHealedByTheRetry(t *testing.T) {
+func TestRetryAfterALostResponse(t *testing.T) {
 	w := newWorld(t)
 	token := w.signIn().str("refresh_token")
 	lost := w.refresh(token).str("refresh_token") // committed; the client never sees it
@@ -346,7 +346,7 @@ func TestScopeOfTheRefreshTokenNeverChanges(t *testing.T) {
 	assert.Equal(t, allScope, full.str("scope"))
 }
 
-func TestRefreshSeesTheUserAndTheClientAsTheyAreNow(t *testing.T) {
+func TestRefreshUsesTheCurrentUserAndClient(t *testing.T) {
 	clients := map[string]*authserver.Client{}
 	w := newWorld(t, func(w *world) {
 		c := *w.client(mvcID)
@@ -405,39 +405,39 @@ func TestGrantsPerClient(t *testing.T) {
 	}
 }
 
-// hangUp is a store whose client hangs up when it has read a grant, or when it has changed one, and that does nothing
-// for whom has gone.
-type hangUp struct {
+// disconnectingStore is a store whose client disconnects after it has read a grant or changed one. It does nothing for an
+// ended context.
+type disconnectingStore struct {
 	authserver.Store
 	read, changed context.CancelFunc
 }
 
-func (h hangUp) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+func (h disconnectingStore) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	defer h.read()
 	return h.Store.Grant(ctx, id)
 }
 
-func (h hangUp) Advance(ctx context.Context, step authserver.Step) error {
+func (h disconnectingStore) Advance(ctx context.Context, step authserver.Step) error {
 	defer h.changed()
 	return h.Store.Advance(ctx, step)
 }
 
-func (h hangUp) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
+func (h disconnectingStore) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return h.Store.Grants(ctx, sel, now, limit)
 }
 
-func (h hangUp) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
+func (h disconnectingStore) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	return h.Store.Revoke(ctx, sel, reason, now)
 }
 
-// TestHangingUpEndsNothingLess: a client that is gone before the answer does not keep the grant that had to end.
-func TestHangingUpEndsNothingLess(t *testing.T) {
+// A client that disconnects before the answer does not keep a grant that must be revoked.
+func TestDisconnectDoesNotCancelRevocation(t *testing.T) {
 	exchange := func(code string) *http.Request {
 		return formRequest("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
 	}
@@ -460,7 +460,7 @@ func TestHangingUpEndsNothingLess(t *testing.T) {
 			w.advance(time.Second)
 			ctx, cancel := context.WithCancel(t.Context())
 			last := as(row.last(w, code, token), mvcID, mvcKey).WithContext(ctx)
-			h := hangUp{w.store.Store, cancel, cancel}
+			h := disconnectingStore{w.store.Store, cancel, cancel}
 			if row.reason == "cap" { // the new grant has to be there
 				h.read = func() {}
 			}

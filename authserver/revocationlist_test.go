@@ -60,7 +60,7 @@ func jti(t testing.TB, token string) string {
 	return id
 }
 
-// TestEveryRevokedGrantIsListed: in whatever way it was ended.
+// Every revoked grant is listed, however it was revoked.
 func TestEveryRevokedGrantIsListed(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -149,8 +149,8 @@ func TestEveryRevokedGrantIsListed(t *testing.T) {
 	})
 }
 
-// TestRevokedIsThereUntilNobodyAcceptsIt: with a token that is issued between two whole seconds.
-func TestRevokedIsThereUntilNobodyAcceptsIt(t *testing.T) {
+// The token is issued between two whole seconds.
+func TestEntriesStayUntilTheAccessTokensExpire(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.cfg.AccessTokenLifetime = 90500 * time.Millisecond })
 	token := w.refreshToken()
 	end := w.now().Add(90500*time.Millisecond + 5*time.Minute)
@@ -164,7 +164,7 @@ func TestRevokedIsThereUntilNobodyAcceptsIt(t *testing.T) {
 	assert.Empty(t, entries(t, w.revoked("")))
 }
 
-// cursor makes one up.
+// cursor returns a cursor that no server has handed out.
 func cursor(version byte, parts ...any) string {
 	raw := []byte{version}
 	for _, p := range parts {
@@ -210,7 +210,7 @@ var (
 	}
 )
 
-func TestRevokedRequests(t *testing.T) {
+func TestRevocationListRequests(t *testing.T) {
 	w := newWorld(t)
 	request := func(method, query string) *http.Request {
 		return httptest.NewRequest(method, issuer+"/revoked"+query, nil)
@@ -280,7 +280,7 @@ func TestRevokedRequests(t *testing.T) {
 	assert.Equal(t, "1", out.header.Get("Retry-After"))
 }
 
-// noList can't say what is revoked.
+// noList is a store whose Revoked fails.
 type noList struct{ authserver.Store }
 
 func (noList) Revoked(context.Context, time.Time, string, time.Time, int) ([]authserver.Revocation, error) {
@@ -298,8 +298,8 @@ func (w *world) grants(n int) []string {
 	return ids
 }
 
-// TestRevokedPages reads 2500 revocations page by page while more come in, and a poll later those as well.
-func TestRevokedPages(t *testing.T) {
+// 2500 revocations are read page by page while more come in; the next poll has those as well.
+func TestRevocationListPages(t *testing.T) {
 	w := newWorld(t)
 	ids := w.grants(3000)
 	revoke := func(ids ...string) {
@@ -364,9 +364,9 @@ func TestRevokedPages(t *testing.T) {
 	assert.Empty(t, known)
 }
 
-// TestRevokedBehindTheReader: a revocation becomes visible after the reader has passed its time, and the clock of the
-// process that the reader asked is ahead.
-func TestRevokedBehindTheReader(t *testing.T) {
+// A revocation becomes visible after the reader has passed its time, and the clock of the process that the reader asked is
+// ahead.
+func TestRevocationThatShowsUpLate(t *testing.T) {
 	w := newWorld(t)
 	late, walking := w.refreshToken(), w.refreshToken()
 	w.grants(1001)
@@ -390,7 +390,7 @@ func TestRevokedBehindTheReader(t *testing.T) {
 	assert.Contains(t, entries(t, w.revoked(ahead)), w.row(walking).ID, "a cursor of a clock that is ahead hides nothing")
 }
 
-func FuzzRevokedCursor(f *testing.F) {
+func FuzzRevocationCursor(f *testing.F) {
 	for _, table := range []map[string]string{goodCursors, badCursors} {
 		for _, c := range table {
 			f.Add(c)
@@ -413,8 +413,8 @@ func FuzzRevokedCursor(f *testing.F) {
 	})
 }
 
-// TestNoReasonStopsARevocation: whatever an application gives as one.
-func TestNoReasonStopsARevocation(t *testing.T) {
+// No reason that an application gives makes a revocation fail.
+func TestAnyReasonCanBeGiven(t *testing.T) {
 	for reason, want := range map[string]string{
 		"":                                     "",
 		"user":                                 "user",
@@ -432,7 +432,7 @@ func TestNoReasonStopsARevocation(t *testing.T) {
 	}
 }
 
-// slowStore revokes a hundred grants, and then its time is over.
+// slowStore revokes a hundred grants in each call, and then the call times out.
 type slowStore struct {
 	authserver.Store
 	w *world
@@ -456,8 +456,8 @@ func (s slowStore) Revoke(ctx context.Context, sel authserver.Selector, reason s
 	return n, nil
 }
 
-// TestRevocationOfManyGoesOn: in portions, each with its own time, so that those who poll learn of all.
-func TestRevocationOfManyGoesOn(t *testing.T) {
+// Many grants are revoked in batches, each with its own time, so that every reader gets all of them.
+func TestRevocationOfManyGrants(t *testing.T) {
 	w := newWorld(t)
 	w.grants(250)
 	w.store.Store = slowStore{w.store.Store, w}
@@ -476,7 +476,7 @@ func TestRevocationOfManyGoesOn(t *testing.T) {
 	assert.ErrorIs(t, err, errBroken, "without any progress it is given up")
 }
 
-// failingRevoke fails, the first time after it has revoked some.
+// failingRevoke is a store whose Revoke fails, the first time after it has revoked some grants.
 type failingRevoke struct {
 	authserver.Store
 	some int
@@ -487,8 +487,8 @@ func (f *failingRevoke) Revoke(context.Context, authserver.Selector, string, tim
 	return n, errBroken
 }
 
-// TestRevocationThatBreaksOffIsTold: what was ended before is counted by no later call.
-func TestRevocationThatBreaksOffIsTold(t *testing.T) {
+// The event has the grants that were revoked before the failure: no later call counts them.
+func TestRevocationThatFailsHalfway(t *testing.T) {
 	w := newWorld(t)
 	w.store.Store = &failingRevoke{w.store.Store, 100}
 	n, err := w.srv.Revoke(t.Context(), authserver.Selector{Subject: "bob-2"}, "admin")

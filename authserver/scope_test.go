@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestManyScopesCostNoMoreThanManyLetters: anybody can send them to the authorization endpoint, and many times.
-func TestManyScopesCostNoMoreThanManyLetters(t *testing.T) {
+// Many scopes cost no more than one long one: anybody can send them to the authorization endpoint.
+func TestManyScopesAreCheap(t *testing.T) {
 	w := newWorld(t)
 	cost := func(scope string) time.Duration { // the least of some, as the machine may be busy
 		least := time.Hour
@@ -34,8 +34,8 @@ func TestManyScopesCostNoMoreThanManyLetters(t *testing.T) {
 	assert.Less(t, cost(scopes), 20*cost(strings.ReplaceAll(scopes, " ", "x"))+100*time.Millisecond)
 }
 
-// TestScopesAreTakenOnce: a row holds no more than what the client may have, however often a request says it.
-func TestScopesAreTakenOnce(t *testing.T) {
+// A row holds each scope once, however often a request repeats it.
+func TestScopesAreStoredOnce(t *testing.T) {
 	many := []string{"openid", "api1", "offline_access"}
 	for i := range 60 {
 		many = append(many, "more:"+strconv.Itoa(i))
@@ -51,8 +51,8 @@ func TestScopesAreTakenOnce(t *testing.T) {
 	}
 }
 
-// TestResourcesAreTakenOnce: so is it with resources.
-func TestResourcesAreTakenOnce(t *testing.T) {
+// A row holds each resource once, however often a request repeats it.
+func TestResourcesAreStoredOnce(t *testing.T) {
 	w := newWorld(t)
 	query := strings.Repeat("&resource=api1&resource=https://files.example", 500)
 	b := w.browser()

@@ -13,8 +13,8 @@ import (
 	"github.com/bearergate/bearergate/jwks"
 )
 
-// TestSignOutWithoutKeys: what can't be judged now was not ended, and nobody is told that it was.
-func TestSignOutWithoutKeys(t *testing.T) {
+// A sign-out whose ID token can't be verified now is not confirmed.
+func TestSignOutWhenKeysAreUnavailable(t *testing.T) {
 	store := &deadKeys{KeyStore: new(jwks.MemoryKeyStore)}
 	w := newWorld(t)
 	restart := func() {

@@ -12,15 +12,15 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// anybody is users of every name.
+// anybody is a Users that knows every name.
 type anybody struct{ authserver.Users }
 
 func (anybody) User(_ context.Context, subject string) (*authserver.User, error) {
 	return &authserver.User{Subject: subject}, nil
 }
 
-// TestNamesThatNoStoreKeeps: a store may change them, or fail, and then could not revoke by them.
-func TestNamesThatNoStoreKeeps(t *testing.T) {
+// A store may change such names or fail, and could not revoke by them.
+func TestNamesThatAreNotStorable(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		login authserver.Login

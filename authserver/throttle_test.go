@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The table of counters is not to be seen from outside, so this test is inside of the package.
+// The table of counters is not visible from outside, so this test is inside the package.
 
 func TestThrottleIsBounded(t *testing.T) {
 	th := newThrottle()

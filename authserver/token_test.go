@@ -13,7 +13,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-func TestTokenEndpointHygiene(t *testing.T) {
+func TestTokenEndpointRequests(t *testing.T) {
 	const body = "grant_type=client_credentials&client_id=worker&client_secret=worker+secret"
 	for _, row := range []struct {
 		name   string
@@ -122,7 +122,7 @@ func TestCodeExchangeRefusals(t *testing.T) {
 	}
 }
 
-func TestCodeWithoutPKCEForTheOneClientThatMay(t *testing.T) {
+func TestCodeWithoutPKCE(t *testing.T) {
 	w := newWorld(t)
 	code := w.code("code_challenge", "", "code_challenge_method", "")
 	r := w.mvc("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack)
@@ -138,7 +138,7 @@ func TestCodesExpire(t *testing.T) {
 	w.refused(w.exchange(late), "invalid_grant")
 }
 
-func TestTokensDieWithTheKeyNotTheOtherKind(t *testing.T) {
+func TestCodesAndRefreshTokensAreNotInterchangeable(t *testing.T) {
 	w := newWorld(t)
 	r := w.signIn()
 	w.refused(w.mvc("/token", "grant_type", "authorization_code", "code", "ac1_"+r.str("refresh_token")[4:], "redirect_uri", mvcBack), "invalid_grant")
@@ -213,75 +213,8 @@ func TestBeforeIssueAddsClaimsAndMembers(t *testing.T) {
 	}
 }
 
-func TestJSONAlias(t *testing.T) {
-	send := func(w *world, body string, mod func(*http.Request)) reply {
-		r := httptest.NewRequest("POST", issuer+"/auth/refreshtoken", strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		if mod != nil {
-			mod(r)
-		}
-		return w.do(r)
-	}
-	basic := func(r *http.Request) { as(r, mvcID, mvcKey) }
-	w := newWorld(t)
-	token := w.signIn().str("refresh_token")
-	for _, row := range []struct {
-		name, body string
-		mod        func(*http.Request)
-		want       string
-	}{
-		{"Basic", `{"grant_type":"refresh_token","refresh_token":"RT"}`, basic, ""},
-		{"members", `{"grant_type":"refresh_token","refresh_token":"RT","client_id":"mvc client","client_secret":"mvc secret"}`, nil, ""},
-		{"scope and members that mean nothing", `{"grant_type":"refresh_token","refresh_token":"RT","scope":"api1","x":{"y":[1]},"n":1}`, basic, ""},
-		{"null is not sent", `{"grant_type":"refresh_token","refresh_token":"RT","scope":null}`, basic, ""},
-		{"a list of resources", `{"grant_type":"refresh_token","refresh_token":"RT","resource":["api1"]}`, basic, ""},
-		{"no client for a confidential client's token", `{"grant_type":"refresh_token","refresh_token":"RT"}`, nil, "invalid_client"},
-		{"wrong secret", `{"grant_type":"refresh_token","refresh_token":"RT","client_id":"mvc client","client_secret":"x"}`, nil, "invalid_client"},
-		{"no grant type", `{"refresh_token":"RT"}`, basic, "invalid_request"},
-		{"another grant type", `{"grant_type":"authorization_code","code":"x"}`, basic, "unsupported_grant_type"},
-		{"no refresh token", `{"grant_type":"refresh_token"}`, basic, "invalid_request"},
-		{"invalid refresh token", `{"grant_type":"refresh_token","refresh_token":"4d3f3061e8e049689a586d8dfcba0d08"}`, basic, "invalid_grant"},
-		{"invalid refresh token, no client", `{"grant_type":"refresh_token","refresh_token":"4d3f3061e8e049689a586d8dfcba0d08"}`, nil, "invalid_grant"},
-		{"twice a member", `{"grant_type":"refresh_token","refresh_token":"RT","refresh_token":"RT"}`, basic, "invalid_request"},
-		{"another case is another name", `{"grant_type":"refresh_token","Refresh_Token":"RT"}`, basic, "invalid_request"},
-		{"a number", `{"grant_type":"refresh_token","refresh_token":1}`, basic, "invalid_request"},
-		{"an array", `[]`, basic, "invalid_request"},
-		{"two objects", `{"grant_type":"refresh_token","refresh_token":"RT"}{}`, basic, "invalid_request"},
-		{"half an object", `{"grant_type":"refresh_token"`, basic, "invalid_request"},
-		{"nothing", ``, basic, "invalid_request"},
-		{"a form", `grant_type=refresh_token`, func(r *http.Request) {
-			basic(r)
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}, "invalid_request"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			w.t = t
-			r := send(w, strings.ReplaceAll(row.body, "RT", token), row.mod)
-			if row.want != "" {
-				w.refused(r, row.want)
-				return
-			}
-			require.Equal(t, http.StatusOK, r.status, r.body)
-			assert.NotEmpty(t, r.str("refresh_token"))
-			assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
-		})
-	}
-	t.Run("without client_id, for a public client", func(t *testing.T) {
-		w := newWorld(t)
-		b := w.browser()
-		a := w.answer(b.submit(b.get(authorizeURL("client_id", "spa", "redirect_uri", spaBack)), "username", "bob", "password", "bob"))
-		r := w.form("/token", "grant_type", "authorization_code", "client_id", "spa", "code", a.Get("code"), "redirect_uri", spaBack,
-			"code_verifier", verifier)
-		require.Equal(t, http.StatusOK, r.status, r.body)
-		again := send(w, `{"grant_type":"refresh_token","refresh_token":"`+r.str("refresh_token")+`"}`, nil)
-		require.Equal(t, http.StatusOK, again.status, again.body)
-		assert.NotEqual(t, r.str("refresh_token"), again.str("refresh_token"))
-	})
-}
-
-// TestWithdrawnResource: a client that may no longer have any scope of a resource gets no token for it, though its
-// grant names it.
-func TestWithdrawnResource(t *testing.T) {
+// A client that has lost all scopes of a resource gets no token for it, even if its grant names the resource.
+func TestResourceWithoutAScope(t *testing.T) {
 	w := newWorld(t)
 	both := w.signIn("scope", "openid offline_access api1 files:read", "resource", "api1", "resource", "https://files.example")
 	one := w.signIn("scope", "openid offline_access api1", "resource", "api1")

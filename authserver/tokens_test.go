@@ -10,7 +10,7 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// FuzzTokensJSON: an answer reads like what encoding/json makes of the same members, byte for byte.
+// An answer is what encoding/json makes of the same members, byte for byte.
 func FuzzTokensJSON(f *testing.F) {
 	for _, seed := range []string{"", "a b", `"\`, "</script>&", "\x00\x1f\x7f", "\u2028\u2029é\ufffd", "\xff\xc0"} {
 		f.Add(seed, seed, int64(300))

@@ -15,15 +15,15 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// leaving is a store whose client hangs up when a grant is read, when a revocation begins, or when a step has come too
-// late, and that does nothing for whom has gone.
-type leaving struct {
+// disconnecting is a store whose client disconnects when a grant is read, when a revocation begins, or after a conflict.
+// It does nothing for an ended context.
+type disconnecting struct {
 	authserver.Store
 	revoking, late func()
 	read           func() error
 }
 
-func (l *leaving) Advance(ctx context.Context, step authserver.Step) error {
+func (l *disconnecting) Advance(ctx context.Context, step authserver.Step) error {
 	err := l.Store.Advance(ctx, step)
 	if l.late != nil && errors.Is(err, authserver.ErrConflict) {
 		l.late()
@@ -31,7 +31,7 @@ func (l *leaving) Advance(ctx context.Context, step authserver.Step) error {
 	return err
 }
 
-func (l *leaving) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+func (l *disconnecting) Grant(ctx context.Context, id string) (authserver.Grant, error) {
 	if l.read != nil {
 		if err := l.read(); err != nil {
 			return authserver.Grant{}, err
@@ -40,16 +40,15 @@ func (l *leaving) Grant(ctx context.Context, id string) (authserver.Grant, error
 	return l.Store.Grant(ctx, id)
 }
 
-func (l *leaving) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
+func (l *disconnecting) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
 	if l.revoking != nil {
 		l.revoking()
 	}
 	return l.Store.Revoke(ctx, sel, reason, now)
 }
 
-// TestRevocationOutlivesItsRequest: pages send a revocation or a logout when they are closed, and nobody waits for the
-// answer.
-func TestRevocationOutlivesItsRequest(t *testing.T) {
+// A page sends a revocation or a logout when it is closed, and does not wait for the answer.
+func TestDisconnectDoesNotCancelRevocationOrLogout(t *testing.T) {
 	for _, row := range []struct {
 		reason string
 		last   func(w *world, ctx context.Context, tokens reply)
@@ -70,16 +69,16 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 			w := newWorld(t)
 			tokens := w.signIn()
 			ctx, cancel := context.WithCancel(t.Context())
-			w.store.Store = &leaving{Store: w.store.Store, revoking: cancel, read: func() error { cancel(); return nil }}
+			w.store.Store = &disconnecting{Store: w.store.Store, revoking: cancel, read: func() error { cancel(); return nil }}
 			row.last(w, ctx, tokens)
 			assert.Equal(t, row.reason, w.row(tokens.str("refresh_token")).RevokeReason)
 		})
 	}
 }
 
-// TestLoserOfARace: whoever finds that another request was faster is the second holder, also if it hangs up at that
-// moment; and it is told that its code or token is no longer good only if that is known.
-func TestLoserOfARace(t *testing.T) {
+// A request that finds that another one was faster comes from a second holder, even if it disconnects at that moment. Its
+// answer is invalid_grant only if that is certain.
+func TestSlowerOfTwoRequests(t *testing.T) {
 	for _, row := range []struct {
 		reason  string
 		request func(w *world) []string
@@ -92,12 +91,12 @@ func TestLoserOfARace(t *testing.T) {
 		}},
 	} {
 		// race returns the answer to the slower one of two equal requests, and the refresh token that the faster one got.
-		race := func(t *testing.T, leave func(l *leaving, hangUp func())) (w *world, lost reply, won string) {
+		race := func(t *testing.T, leave func(l *disconnecting, disconnectingStore func())) (w *world, lost reply, won string) {
 			w = newWorld(t, func(w *world) { w.cfg.RefreshGrace = 0 })
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			form := row.request(w)
-			l := &leaving{Store: w.store.Store}
+			l := &disconnecting{Store: w.store.Store}
 			w.store.Store = l
 			w.store.set(func(authserver.Step) error {
 				w.store.set(nil, nil)
@@ -111,12 +110,12 @@ func TestLoserOfARace(t *testing.T) {
 			return w, lost, won
 		}
 		t.Run(row.reason+", and hangs up", func(t *testing.T) {
-			w, _, won := race(t, func(l *leaving, hangUp func()) { l.late = hangUp })
+			w, _, won := race(t, func(l *disconnecting, disconnectingStore func()) { l.late = disconnectingStore })
 			assert.Equal(t, row.reason, w.row(won).RevokeReason)
 		})
 		t.Run(row.reason+", and the store is down", func(t *testing.T) {
 			down := true
-			w, lost, won := race(t, func(l *leaving, _ func()) {
+			w, lost, won := race(t, func(l *disconnecting, _ func()) {
 				l.read = func() error {
 					if down {
 						return errBroken
