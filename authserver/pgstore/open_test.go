@@ -28,9 +28,11 @@ func TestOpenValidatesConfigBeforeConnecting(t *testing.T) {
 		{"no URL", pgstore.Config{SealKeys: [][]byte{sealKey}}, "URL is empty"},
 		{"an invalid URL", pgstore.Config{URL: "postgres://u:hunter2@h:port/", SealKeys: [][]byte{sealKey}},
 			"pgstore: URL must look like postgres://user@host/db"},
-		{"an invalid mode", pgstore.Config{URL: unreachable + "?default_query_exec_mode=hunter2", SealKeys: [][]byte{sealKey}},
+		{"an invalid mode", pgstore.Config{URL: unreachable + "?default_query_exec_mode=hunter2",
+			SealKeys: [][]byte{sealKey}},
 			"pgstore: URL must look like postgres://user@host/db"},
-		{"a negative timeout", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey}, Timeout: -1}, "Timeout is negative"},
+		{"a negative timeout", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey}, Timeout: -1},
+			"Timeout is negative"},
 		{"no server", pgstore.Config{URL: unreachable, SealKeys: [][]byte{sealKey}}, "pgstore: schema"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

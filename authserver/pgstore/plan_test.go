@@ -74,18 +74,23 @@ func fill(t testing.TB, cfg pgstore.Config, n int) {
 	now := epoch.UnixMilli()
 	run(
 		fmt.Sprintf(
-			`INSERT INTO {g} (created_at, expires_at, idle_expires_at, check_at, generation, auth_time, access_expires_at, revoked_at,
+			`INSERT INTO {g} (created_at, expires_at, idle_expires_at, check_at, generation,
+		auth_time, access_expires_at, revoked_at,
 		replays, refresh, id, salt, client_id, subject, session_id, scopes, redirect_uri, challenge, nonce, amr, history)
 		SELECT at, at + 2592000000, CASE WHEN i %% 1000 = 0 THEN %[1]d - 600000 ELSE %[1]d + 1209600000 - i %% 1000000 END,
 			CASE WHEN i %% 1000 = 0 THEN %[1]d - 600000 ELSE %[1]d + 1209600000 - i %% 1000000 END,
 			9 + i %% 100, at, %[1]d + CASE WHEN i %% 10000 = 7 THEN 300000 ELSE i %% 700000 - 600000 END,
 			CASE WHEN i %% 10000 = 7 THEN %[1]d - i / 10000 %% 120 * 1000 END,
-			0, true, translate(substr(encode(sha256(i::text::bytea), 'base64'), 1, 22), '+/', '-_'), substr(sha256(i::text::bytea), 1, 16),
-			'client-' || i %% 50, 'user-' || md5((i * 3 / 4)::text), translate(substr(encode(sha256(('s' || i)::bytea), 'base64'), 1, 22), '+/', '-_'),
+			0, true, translate(substr(encode(sha256(i::text::bytea), 'base64'), 1, 22), '+/', '-_'),
+			substr(sha256(i::text::bytea), 1, 16),
+			'client-' || i %% 50, 'user-' || md5((i * 3 / 4)::text),
+			translate(substr(encode(sha256(('s' || i)::bytea), 'base64'), 1, 22), '+/', '-_'),
 			ARRAY['openid', 'profile', 'api1', 'offline_access'], 'https://app.example/signin-oidc',
-			substr(encode(sha256(('c' || i)::bytea), 'base64'), 1, 43), substr(encode(sha256(('n' || i)::bytea), 'base64'), 1, 22)::bytea, ARRAY['pwd'],
+			substr(encode(sha256(('c' || i)::bytea), 'base64'), 1, 43),
+			substr(encode(sha256(('n' || i)::bytea), 'base64'), 1, 22)::bytea, ARRAY['pwd'],
 			sha256(i::text::bytea) || sha256(('h' || i)::bytea)
-		FROM (SELECT i, %[1]d - (i * 7919::bigint) %% 1296000000 AS at FROM generate_series(1, %[2]d::bigint) AS i) AS source`,
+		FROM (SELECT i, %[1]d - (i * 7919::bigint) %% 1296000000 AS at
+			FROM generate_series(1, %[2]d::bigint) AS i) AS source`,
 			now,
 			n,
 		),
@@ -194,7 +199,9 @@ func TestPlans(t *testing.T) {
 		)
 		t.Logf("%s: %s bytes per grant", size, bytes[0])
 	}
-	for _, line := range query(t, cfg.URL, "SELECT indexrelname || ' ' || round(pg_relation_size(indexrelid)::numeric / $1, 1) FROM pg_stat_user_indexes WHERE schemaname = $2", *rows, cfg.Schema) {
+	const indexSizes = "SELECT indexrelname || ' ' || round(pg_relation_size(indexrelid)::numeric / $1, 1)" +
+		" FROM pg_stat_user_indexes WHERE schemaname = $2"
+	for _, line := range query(t, cfg.URL, indexSizes, *rows, cfg.Schema) {
 		t.Log(line, "bytes per grant")
 	}
 }

@@ -104,7 +104,8 @@ func TestPgBouncer(t *testing.T) {
 // TestConnectionsKeepNoSessionState inspects a connection each time that the store releases it.
 func TestConnectionsKeepNoSessionState(t *testing.T) {
 	cfg := config(t)
-	const sessionState = `SELECT 'statement ' || statement FROM pg_prepared_statements UNION ALL SELECT 'cursor ' || name FROM pg_cursors
+	const sessionState = `SELECT 'statement ' || statement FROM pg_prepared_statements
+		UNION ALL SELECT 'cursor ' || name FROM pg_cursors
 		UNION ALL SELECT 'channel ' || c FROM pg_listening_channels() AS c
 		UNION ALL SELECT 'lock ' || mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'
 		UNION ALL SELECT 'setting ' || name FROM pg_settings WHERE source = 'session'
@@ -178,7 +179,10 @@ func TestServerTimeouts(t *testing.T) {
 			step := authserver.Step{ID: "a", From: 1, To: 2, Now: epoch}
 			for name, call := range map[string]func() error{
 				"Advance": func() error { return s.Advance(t.Context(), step) },
-				"Revoke":  func() error { _, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, "user", epoch); return err },
+				"Revoke": func() error {
+					_, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, "user", epoch)
+					return err
+				},
 				"Revoke by subject": func() error {
 					_, err := s.Revoke(t.Context(), authserver.Selector{Subject: "s"}, "user", epoch)
 					return err

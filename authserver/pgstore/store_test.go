@@ -136,7 +136,8 @@ func TestOverlappingRevocationsDoNotDeadlock(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	var total atomic.Int64
-	for i, sel := range []authserver.Selector{{Subject: "s"}, {ClientID: "c"}, {SessionID: "session"}, {Subject: "s", ClientID: "c"}} {
+	for i, sel := range []authserver.Selector{{Subject: "s"}, {ClientID: "c"}, {SessionID: "session"},
+		{Subject: "s", ClientID: "c"}} {
 		wg.Go(func() {
 			n, err := s.Revoke(t.Context(), sel, fmt.Sprint(i), epoch)
 			assert.NoError(t, err)

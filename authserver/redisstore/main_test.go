@@ -81,8 +81,8 @@ func startServer(args ...string) (addr string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.Command("redis-server", append([]string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "",
-		"--appendonly", "no"}, args...)...)
+	defaults := []string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
+	cmd := exec.Command("redis-server", append(defaults, args...)...)
 	if err := cmd.Start(); err != nil {
 		_ = os.RemoveAll(dir)
 		return "", nil, err
@@ -93,7 +93,8 @@ func startServer(args ...string) (addr string, stop func(), err error) {
 		_ = os.RemoveAll(dir)
 	}
 	addr = fmt.Sprintf("127.0.0.1:%d", port)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // polls, since the process sends no notice
+	// polls, since the process sends no notice
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if err = ping(addr); err == nil {
 			return addr, stop, nil
 		}

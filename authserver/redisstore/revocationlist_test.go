@@ -61,7 +61,8 @@ func TestCrashLosesNoRevocation(t *testing.T) {
 	assert.Zero(t, outcomes[[2]bool{true, false}])
 	_, err := working.Sweep(t.Context(), epoch.Add(10*time.Minute), 100)
 	require.NoError(t, err)
-	assert.Zero(t, cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val(), "Sweep removes what the crashes left in the list")
+	assert.Zero(t, cfg.Client.ZCard(t.Context(), cfg.Prefix+"revoked").Val(),
+		"Sweep removes what the crashes left in the list")
 }
 
 func TestRevocationListIsTrimmed(t *testing.T) {
@@ -88,7 +89,8 @@ func TestRevocationListIsTrimmed(t *testing.T) {
 	end := epoch.Add(200 * time.Minute)
 	require.NoError(t, s.Create(t.Context(), issued("b")))
 	for _, e := range []string{"no such grant", "b"} { // of calls that crashed or are running
-		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: redisstore.EncodeEntry(end, e)}).Err())
+		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked",
+			redis.Z{Member: redisstore.EncodeEntry(end, e)}).Err())
 	}
 	for _, row := range []struct {
 		now  time.Time
@@ -107,7 +109,8 @@ func TestRevocationListIsNotTrusted(t *testing.T) {
 	require.NoError(t, s.Create(t.Context(), issued("revoked")))
 	_, err := s.Revoke(t.Context(), authserver.Selector{ID: "revoked"}, "user", epoch)
 	require.NoError(t, err)
-	for _, e := range []string{redisstore.EncodeEntry(epoch, "alive"), redisstore.EncodeEntry(epoch, "nobody"), redisstore.EncodeEntry(epoch.Add(1e6), "revoked")} {
+	for _, e := range []string{redisstore.EncodeEntry(epoch, "alive"), redisstore.EncodeEntry(epoch, "nobody"),
+		redisstore.EncodeEntry(epoch.Add(1e6), "revoked")} {
 		require.NoError(t, cfg.Client.ZAdd(t.Context(), cfg.Prefix+"revoked", redis.Z{Member: e}).Err())
 	}
 	all, err := s.Revoked(t.Context(), time.Time{}, "", epoch, 0)
@@ -143,7 +146,8 @@ func TestAccessTokensThatOutliveTheirGrant(t *testing.T) {
 
 				later := epoch.Add(3 * 24 * time.Hour)
 				next := g
-				next.ID, next.CreatedAt, next.ExpiresAt, next.IdleExpiresAt = "next", later, later.Add(time.Hour), later.Add(time.Hour)
+				next.ID, next.CreatedAt = "next", later
+				next.ExpiresAt, next.IdleExpiresAt = later.Add(time.Hour), later.Add(time.Hour)
 				require.NoError(t, s.Create(t.Context(), next)) // removes expired entries
 				n, err := s.Revoke(t.Context(), sel, "user", later)
 				require.NoError(t, err)

@@ -24,7 +24,9 @@ const issuer = "http://127.0.0.1:5000"
 var refreshKey = []byte("fedcba9876543210fedcba9876543210")
 
 // newServer returns a server over a store, with one public client whose grants come from IssueTokens.
-func newServer(s *redisstore.Store, now func() time.Time, changes ...func(*authserver.Config)) (*authserver.Server, error) {
+func newServer(
+	s *redisstore.Store, now func() time.Time, changes ...func(*authserver.Config),
+) (*authserver.Server, error) {
 	keys, err := jwks.NewRotator(jwks.RotatorConfig{Store: s, Now: now})
 	if err != nil {
 		return nil, err
@@ -70,7 +72,8 @@ func TestNodes(t *testing.T) {
 		func(t *testing.T) string { return serverAddr(t) + "\n" + config(t).Prefix },
 		func(t *testing.T, location string) authserver.Store {
 			addr, prefix, _ := strings.Cut(location, "\n")
-			client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 3, PoolTimeout: time.Minute, ReadTimeout: time.Minute})
+			client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 3, PoolTimeout: time.Minute,
+				ReadTimeout: time.Minute})
 			t.Cleanup(func() { assert.NoError(t, client.Close()) })
 			return open(t, redisstore.Config{Client: client, Prefix: prefix, SealKeys: [][]byte{sealKey}, Timeout: time.Minute})
 		})
@@ -108,7 +111,8 @@ func TestMaxRollbackHealsLostWrite(t *testing.T) {
 			a, err := refresh(srv, first)
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, a.status)
-			require.NoError(t, cfg.Client.Set(t.Context(), names[0], before, time.Hour).Err(), "restore the row as the AOF had it")
+			require.NoError(t, cfg.Client.Set(t.Context(), names[0], before, time.Hour).Err(),
+				"restore the row as the AOF had it")
 			b, err := refresh(srv, a.RefreshToken)
 			require.NoError(t, err)
 			assert.Equal(t, row.want, b.status)

@@ -71,7 +71,8 @@ func TestEvictingServerIsRejected(t *testing.T) {
 func TestOpenValidatesConfig(t *testing.T) {
 	_, err := redisstore.Open(t.Context(), redisstore.Config{Prefix: "{one slot}", Timeout: -1})
 	require.ErrorIs(t, err, jwks.ErrSealKey)
-	for _, problem := range []string{"Client is missing", `Prefix "{one slot}" must not contain a brace`, "Timeout is negative"} {
+	for _, problem := range []string{"Client is missing", `Prefix "{one slot}" must not contain a brace`,
+		"Timeout is negative"} {
 		assert.ErrorContains(t, err, problem, "all problems at once")
 	}
 	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", Password: "hunter2", DialerRetries: 1})
@@ -179,7 +180,8 @@ func TestCrashAfterEachCommand(t *testing.T) {
 		if _, err = crashed.Sweep(ctx, epoch.Add(time.Second), 100); err != nil {
 			require.ErrorIs(t, err, errCrash)
 		}
-		_, err = working.Sweep(ctx, epoch.Add(time.Hour), 100) // at the end of the grant, in case Revoke could not reschedule it
+		// at the end of the grant, in case Revoke could not reschedule it
+		_, err = working.Sweep(ctx, epoch.Add(time.Hour), 100)
 		require.NoError(t, err)
 		_, err = working.Grant(ctx, id)
 		require.ErrorIs(t, err, authserver.ErrNotFound)
@@ -229,7 +231,8 @@ func TestCommandsAreNotSentTwice(t *testing.T) {
 	through, direct := open(t, s), open(t, cfg)
 	require.NoError(t, through.Create(t.Context(), grant("a")))
 	proxy.DropAnswers(true)
-	assert.NotErrorIs(t, through.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: epoch}), authserver.ErrConflict)
+	assert.NotErrorIs(t, through.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: epoch}),
+		authserver.ErrConflict)
 	assert.NotErrorIs(t, through.Once(t.Context(), "key", epoch, epoch.Add(time.Minute)), authserver.ErrConflict)
 	assert.NotErrorIs(t, through.Create(t.Context(), grant("b")), authserver.ErrConflict)
 	proxy.DropAnswers(false)
@@ -251,8 +254,9 @@ func TestKeysExpireWithoutSweep(t *testing.T) {
 	}
 	require.NoError(t, s.Create(t.Context(), g))
 	assert.Equal(t, g.IdleExpiresAt.Add(time.Hour), end())
-	require.NoError(t, s.Advance(t.Context(), authserver.Step{ID: "a", From: 1, To: 2, Now: now, IdleExpiresAt: now.Add(24 * time.Hour),
-		AccessExpiresAt: now.Add(time.Minute)}))
+	step := authserver.Step{ID: "a", From: 1, To: 2, Now: now, IdleExpiresAt: now.Add(24 * time.Hour),
+		AccessExpiresAt: now.Add(time.Minute)}
+	require.NoError(t, s.Advance(t.Context(), step))
 	assert.Equal(t, now.Add(25*time.Hour), end(), "a refresh extends it")
 	require.NoError(t, s.Once(t.Context(), "key", now, now.Add(time.Minute)))
 	n, err := s.Revoke(t.Context(), authserver.Selector{ID: "a"}, "user", now)

@@ -23,10 +23,14 @@ var broken = map[string]struct {
 		storetest.RunNodes(t, func(t *testing.T) string { return serveStore(t, newNonAtomicStore()) }, openRemote)
 	}, " replays, want 2 with 999"},
 	"Grant returns old rows": {func(t *testing.T) {
-		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &cachingStore{Store: openRemote(t, addr)} })
+		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store {
+			return &cachingStore{Store: openRemote(t, addr)}
+		})
 	}, "503"},
 	"a step is delayed": {func(t *testing.T) {
-		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store { return &delayingStore{Store: openRemote(t, addr)} })
+		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store {
+			return &delayingStore{Store: openRemote(t, addr)}
+		})
 	}, `: 400 "invalid_grant"`},
 	"a node cannot open the store": {func(t *testing.T) {
 		storetest.RunNodes(t, newMemory, func(t *testing.T, addr string) authserver.Store {

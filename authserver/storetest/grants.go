@@ -109,7 +109,8 @@ func emptySelector(t *testing.T, s authserver.Store) {
 // reasonLimit checks reasons up to the limit and beyond.
 func reasonLimit(t *testing.T, s authserver.Store) {
 	g := mustCreate(t, s, newGrantWithToken("a"))
-	if n, err := s.Revoke(t.Context(), authserver.Selector{ID: g.ID}, strings.Repeat("x", authserver.ReasonLength+1), epoch); n != 0 || err == nil {
+	tooLong := strings.Repeat("x", authserver.ReasonLength+1)
+	if n, err := s.Revoke(t.Context(), authserver.Selector{ID: g.ID}, tooLong, epoch); n != 0 || err == nil {
 		t.Fatalf("Revoke with a reason that is too long: %d, %v, want an error", n, err)
 	}
 	wantGrant(t, mustGet(t, s, g.ID), g)

@@ -68,7 +68,8 @@ func wantKeys(t *testing.T, s jwks.KeyStore, want string) (version string) {
 func keysEmpty(t *testing.T, s jwks.KeyStore) {
 	wantKeys(t, s, "")
 	for _, version := range []string{"x", "0", "1"} {
-		wantError(t, "SaveKeys with a version that never existed", s.SaveKeys(t.Context(), []byte("x"), version), jwks.ErrConflict)
+		wantError(t, "SaveKeys with a version that never existed", s.SaveKeys(t.Context(), []byte("x"), version),
+			jwks.ErrConflict)
 	}
 	wantKeys(t, s, "")
 }
@@ -105,7 +106,8 @@ func keysAnyBytes(t *testing.T, s jwks.KeyStore) {
 	}
 	version := ""
 	for _, state := range []string{
-		string(all), "\x00", "\n", " \t x \r\n", "\xff\xfe\xc0\x80", `\x41`, `'; "$1" {} [[`, "null", "\x00\x01\x02 and no end\x00", specialText("state"),
+		string(all), "\x00", "\n", " \t x \r\n", "\xff\xfe\xc0\x80", `\x41`, `'; "$1" {} [[`, "null",
+		"\x00\x01\x02 and no end\x00", specialText("state"),
 	} {
 		version = saveKeys(t, s, state, version)
 	}
@@ -192,7 +194,8 @@ func keysConcurrentSaves(t *testing.T, s jwks.KeyStore) {
 // conflict. A state read with the version of another, or a save that does not compare, would lose a count.
 func keysConcurrentChanges(t *testing.T, s jwks.KeyStore) {
 	const nodes, counts = 4, 8
-	number := func(i int) string { return strings.Repeat(fmt.Sprintf("%03d ", i), 2000) } // so long that a mixed one would be noticed
+	// so long that a mixed one would be noticed
+	number := func(i int) string { return strings.Repeat(fmt.Sprintf("%03d ", i), 2000) }
 	saveKeys(t, s, number(0), "")
 	var wg sync.WaitGroup
 	for range nodes {

@@ -73,7 +73,8 @@ func killNodes(ctx context.Context, t *testing.T, srv *authserver.Server, s auth
 	for _, c := range clients {
 		c.check(ctx, t, live.pair(0), srv, s)
 	}
-	t.Logf("%d nodes killed, %d requests interrupted, %d grants refreshed %d times", killed, unanswered, len(clients), refreshes)
+	t.Logf("%d nodes killed, %d requests interrupted, %d grants refreshed %d times",
+		killed, unanswered, len(clients), refreshes)
 }
 
 // killAllButOne kills a node while it serves requests, and the next one after all clients have made progress.
@@ -152,7 +153,8 @@ func (c *refresher) refresh(ctx context.Context, nodes [2]*node) {
 		case problems[i] != nil:
 			c.err = fmt.Errorf("a running node gave no answer: %w", problems[i])
 		case a.Status != http.StatusOK || a.RefreshToken == "" || a.RefreshToken == c.token:
-			c.err = fmt.Errorf("%d %q, new token %v, want 200 and a new one", a.Status, a.Error, a.RefreshToken != "" && a.RefreshToken != c.token)
+			c.err = fmt.Errorf("%d %q, new token %v, want 200 and a new one", a.Status, a.Error,
+				a.RefreshToken != "" && a.RefreshToken != c.token)
 		case next != "" && a.RefreshToken != next:
 			c.err = errors.New("two answers to one token have different new tokens")
 		default:
@@ -168,7 +170,9 @@ func (c *refresher) refresh(ctx context.Context, nodes [2]*node) {
 // check runs when all other requests have ended. A last refresh makes the steps of killed nodes obsolete, since these
 // were from earlier generations. Then the grant must be at the client's generation, with one replay, and the previous
 // token must lead to the same new one.
-func (c *refresher) check(ctx context.Context, t *testing.T, nodes [2]*node, srv *authserver.Server, s authserver.Store) {
+func (c *refresher) check(
+	ctx context.Context, t *testing.T, nodes [2]*node, srv *authserver.Server, s authserver.Store,
+) {
 	t.Helper()
 	c.refresh(ctx, nodes)
 	if c.err != nil {
@@ -177,7 +181,8 @@ func (c *refresher) check(ctx context.Context, t *testing.T, nodes [2]*node, srv
 	}
 	wantGeneration := func(when string, replays int) {
 		if g := onlyGrant(t, s, c.user); int(g.Generation) != c.rotations+1 || g.Replays != replays {
-			t.Errorf("%s, %s: generation %d with %d replays, want %d with %d", c.user, when, g.Generation, g.Replays, c.rotations+1, replays)
+			t.Errorf("%s, %s: generation %d with %d replays, want %d with %d", c.user, when, g.Generation, g.Replays,
+				c.rotations+1, replays)
 		}
 	}
 	wantGeneration("at the end", 1)

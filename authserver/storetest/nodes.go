@@ -50,7 +50,8 @@ func RunNodes(t *testing.T, config func(t *testing.T) string, open func(t *testi
 		t.Fatal(err)
 	}
 	nodes := startNodes(ctx, t, where)
-	t.Run("a thousand refreshes from eight processes are one rotation", func(t *testing.T) { refreshAtAllNodes(ctx, t, srv, s, nodes) })
+	t.Run("a thousand refreshes from eight processes are one rotation",
+		func(t *testing.T) { refreshAtAllNodes(ctx, t, srv, s, nodes) })
 	t.Run("killed processes lose no grant", func(t *testing.T) { killNodes(ctx, t, srv, s, nodes) })
 	for _, n := range nodes {
 		_ = n.in.Close()
@@ -81,7 +82,8 @@ func refreshAtAllNodes(ctx context.Context, t *testing.T, srv *authserver.Server
 		for a, times := range answers[i] {
 			status, next, _ := strings.Cut(a, " ")
 			if status != "200" || !strings.HasPrefix(next, "rt1_") || next == token {
-				t.Errorf("node %d: %d answers with status %s, new token %v", i, times, status, strings.HasPrefix(next, "rt1_") && next != token)
+				t.Errorf("node %d: %d answers with status %s, new token %v", i, times, status,
+					strings.HasPrefix(next, "rt1_") && next != token)
 			}
 			newTokens[next] = true
 			total += times
@@ -133,7 +135,8 @@ func startNodes(ctx context.Context, t *testing.T, config string) []*node {
 		n := &node{exited: make(chan struct{}), ready: make(chan struct{}),
 			client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * clientCount}}}
 		//nolint:gosec // self is this test binary
-		n.cmd = exec.CommandContext(ctx, self, "-test.run="+strings.Join(levels, "/"), "-test.count=1", "-test.timeout="+(2*nodesTimeout).String())
+		n.cmd = exec.CommandContext(ctx, self, "-test.run="+strings.Join(levels, "/"), "-test.count=1",
+			"-test.timeout="+(2*nodesTimeout).String())
 		n.cmd.Env = append(os.Environ(), nodeEnv+"=1")
 		n.cmd.Stdout, n.cmd.Stderr = writer(n.readOutput), os.Stderr
 		in, err := n.cmd.StdinPipe()
@@ -211,7 +214,9 @@ func (n *node) burst(ctx context.Context, b burst) (answers map[string]int, err 
 	return answers, err
 }
 
-func (n *node) post(ctx context.Context, path, contentType, body string, v any) (status int, retryAfter string, err error) {
+func (n *node) post(
+	ctx context.Context, path, contentType, body string, v any,
+) (status int, retryAfter string, err error) {
 	n.busy.Add(1)
 	defer n.busy.Add(-1)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.addr+path, strings.NewReader(body))

@@ -14,7 +14,8 @@ func once(t *testing.T, s authserver.Store) {
 	wantError(t, "first use", s.Once(t.Context(), "key", epoch, until), nil)
 	wantError(t, "second use", s.Once(t.Context(), "key", epoch.Add(time.Second), until), authserver.ErrConflict)
 	wantError(t, "another key", s.Once(t.Context(), "other", epoch, until), nil)
-	wantError(t, "just before the end", s.Once(t.Context(), "key", until.Add(-time.Millisecond), until), authserver.ErrConflict)
+	wantError(t, "just before the end", s.Once(t.Context(), "key", until.Add(-time.Millisecond), until),
+		authserver.ErrConflict)
 	wantError(t, "after the end", s.Once(t.Context(), "key", until, until.Add(time.Minute)), nil)
 }
 

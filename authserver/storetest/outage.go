@@ -25,7 +25,8 @@ type Network interface {
 // hold other grants. When RunOutage returns, the network works again.
 func RunOutage(t *testing.T, network Network, through, direct authserver.Store) {
 	t.Run("an outage spends no token", func(t *testing.T) { duringOutage(t, network, through, direct) })
-	t.Run("a retry heals a step whose answer the network lost", func(t *testing.T) { lostByNetwork(t, network, through, direct) })
+	t.Run("a retry heals a step whose answer the network lost",
+		func(t *testing.T) { lostByNetwork(t, network, through, direct) })
 }
 
 func duringOutage(t *testing.T, network Network, through, direct authserver.Store) {
@@ -114,7 +115,8 @@ func (l *lossyNetworkStore) Advance(ctx context.Context, step authserver.Step) e
 func wantUnavailable(t *testing.T, when string, a answer) {
 	t.Helper()
 	if a.Status != http.StatusServiceUnavailable || a.Error != "temporarily_unavailable" || a.RetryAfter == "" {
-		t.Errorf("%s: %d %q, Retry-After %q, want 503 temporarily_unavailable with Retry-After", when, a.Status, a.Error, a.RetryAfter)
+		t.Errorf("%s: %d %q, Retry-After %q, want 503 temporarily_unavailable with Retry-After", when, a.Status, a.Error,
+			a.RetryAfter)
 	}
 }
 
@@ -122,7 +124,8 @@ func wantUnavailable(t *testing.T, when string, a answer) {
 func wantNewToken(t *testing.T, when string, a answer, token string) string {
 	t.Helper()
 	if a.Status != http.StatusOK || a.RefreshToken == "" || a.RefreshToken == token {
-		t.Fatalf("%s: %d %q, new token %v, want 200 and a new one", when, a.Status, a.Error, a.RefreshToken != "" && a.RefreshToken != token)
+		t.Fatalf("%s: %d %q, new token %v, want 200 and a new one", when, a.Status, a.Error,
+			a.RefreshToken != "" && a.RefreshToken != token)
 	}
 	return a.RefreshToken
 }

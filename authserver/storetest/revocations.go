@@ -22,7 +22,9 @@ func newGrantWithToken(id string) authserver.Grant {
 }
 
 // listRevoked calls Revoked.
-func listRevoked(t *testing.T, s authserver.Store, since time.Time, after string, now time.Time, limit int) []authserver.Revocation {
+func listRevoked(
+	t *testing.T, s authserver.Store, since time.Time, after string, now time.Time, limit int,
+) []authserver.Revocation {
 	t.Helper()
 	list, err := s.Revoked(t.Context(), since, after, now, limit)
 	if err != nil {
@@ -112,14 +114,16 @@ func revokedList(t *testing.T, s authserver.Store) {
 		revokeOne(t, s, g.ID, epoch.Add(time.Duration(i+2)*time.Second))
 	}
 	want := []authserver.Revocation{revocation(restored, restored.RevokedAt), revocation(listed, epoch.Add(2*time.Second)),
-		revocation(short, epoch.Add(3*time.Second)), revocation(over, epoch.Add(5*time.Second)), revocation(refreshed, epoch.Add(6*time.Second))}
+		revocation(short, epoch.Add(3*time.Second)), revocation(over, epoch.Add(5*time.Second)),
+		revocation(refreshed, epoch.Add(6*time.Second))}
 	expectRow := func(now time.Time, want ...authserver.Revocation) {
 		t.Helper()
 		wantRevocations(t, fmt.Sprint("at ", now), listRevoked(t, s, time.Time{}, "", now, 0), want)
 	}
 	expectRow(later.Add(-time.Millisecond), want...)
 	expectRow(later, want[0], want[1], want[3], want[4])
-	wantRevocations(t, "the limit counts listed entries", listRevoked(t, s, want[1].At, "", later, 2), []authserver.Revocation{want[1], want[3]})
+	wantRevocations(t, "the limit counts listed entries", listRevoked(t, s, want[1].At, "", later, 2),
+		[]authserver.Revocation{want[1], want[3]})
 	expectRow(end.Add(-time.Millisecond), want[0], want[1], want[3], want[4])
 	expectRow(end, want[4])
 	expectRow(end.Add(time.Second))
@@ -132,9 +136,10 @@ func revokedTwice(t *testing.T, s authserver.Store) {
 	revokeOne(t, s, g.ID, first)
 	for _, at := range []time.Time{later, epoch} {
 		revokeOne(t, s, g.ID, at)
-		wantError(t, "Advance", s.Advance(t.Context(), authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch, AccessExpiresAt: end.Add(time.Hour)}),
-			authserver.ErrConflict)
-		wantRevocations(t, "revoked again", listRevoked(t, s, time.Time{}, "", later, 0), []authserver.Revocation{revocation(g, first)})
+		step := authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch, AccessExpiresAt: end.Add(time.Hour)}
+		wantError(t, "Advance", s.Advance(t.Context(), step), authserver.ErrConflict)
+		wantRevocations(t, "revoked again", listRevoked(t, s, time.Time{}, "", later, 0),
+			[]authserver.Revocation{revocation(g, first)})
 	}
 	wantRevocations(t, "from the second time", listRevoked(t, s, first.Add(time.Millisecond), "", later, 0), nil)
 	n := runConcurrently(t, func(i int) error { // concurrently, with different times
@@ -157,7 +162,8 @@ func revokedTwice(t *testing.T, s authserver.Store) {
 func revokedBySelector(t *testing.T, s authserver.Store) {
 	var want []authserver.Revocation
 	for i, sel := range []authserver.Selector{
-		{ID: newGrant("0").ID}, {Subject: "subject 1"}, {ClientID: "client 2"}, {SessionID: "session 3"}, {Subject: "subject 4", ClientID: "client 4"},
+		{ID: newGrant("0").ID}, {Subject: "subject 1"}, {ClientID: "client 2"}, {SessionID: "session 3"},
+		{Subject: "subject 4", ClientID: "client 4"},
 		{Subject: "subject 5", Except: newGrant("other").ID},
 	} {
 		g := newGrantWithToken(fmt.Sprint(i))
@@ -187,7 +193,8 @@ func revokedPages(t *testing.T, s authserver.Store) {
 		want = append(want, revocation(g, epoch.Add(time.Duration(i%3)*time.Millisecond)))
 	}
 	for i := range 3 {
-		_, err := s.Revoke(t.Context(), authserver.Selector{Subject: fmt.Sprint(i)}, "admin", epoch.Add(time.Duration(i)*time.Millisecond))
+		_, err := s.Revoke(t.Context(), authserver.Selector{Subject: fmt.Sprint(i)}, "admin",
+			epoch.Add(time.Duration(i)*time.Millisecond))
 		wantError(t, "Revoke", err, nil)
 	}
 	slices.SortFunc(want, func(a, b authserver.Revocation) int {
@@ -211,7 +218,9 @@ func revokedPages(t *testing.T, s authserver.Store) {
 }
 
 // readPages reads all pages from a time on.
-func readPages(t *testing.T, s authserver.Store, since time.Time, now time.Time, size int) (all []authserver.Revocation) {
+func readPages(
+	t *testing.T, s authserver.Store, since time.Time, now time.Time, size int,
+) (all []authserver.Revocation) {
 	t.Helper()
 	for after := ""; ; {
 		page := listRevoked(t, s, since, after, now, size)

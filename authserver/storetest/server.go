@@ -30,7 +30,8 @@ func newServer(s authserver.Store, changes ...func(*authserver.Config)) (*authse
 	cfg := authserver.NewConfig(issuer)
 	cfg.Store, cfg.RefreshKeys = s, [][]byte{refreshKey}
 	cfg.Now = func() time.Time { return epoch }
-	cfg.Clients = []authserver.Client{{ID: client, GrantTypes: []string{"refresh_token"}, Scopes: []string{"offline_access"}}}
+	cfg.Clients = []authserver.Client{{ID: client, GrantTypes: []string{"refresh_token"},
+		Scopes: []string{"offline_access"}}}
 	for _, change := range changes {
 		change(cfg)
 	}
@@ -68,7 +69,8 @@ func form(token string) string {
 
 // refresh presents a refresh token to a server in this process.
 func refresh(srv http.Handler, token string) answer {
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, issuer+tokenPath, strings.NewReader(form(token)))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, issuer+tokenPath,
+		strings.NewReader(form(token)))
 	r.Header.Set("Content-Type", formType)
 	w := httptest.NewRecorder()
 	srv.ServeHTTP(w, r)

@@ -23,7 +23,8 @@ type sharded []authserver.Store
 func (s sharded) of(id string) authserver.Store {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(id))
-	return s[sum.Sum32()%uint32(len(s))] // in production, use a table from at least 256 buckets to servers, so that a bucket can move
+	// in production, use a table from at least 256 buckets to servers, so that a bucket can move
+	return s[sum.Sum32()%uint32(len(s))]
 }
 
 func (s sharded) Create(ctx context.Context, g authserver.Grant) error {
@@ -42,15 +43,20 @@ func (s sharded) Once(ctx context.Context, key string, now, until time.Time) err
 	return s.of(key).Once(ctx, key, now, until)
 }
 
-func (s sharded) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
+func (s sharded) Grants(
+	ctx context.Context, sel authserver.Selector, now time.Time, limit int,
+) ([]authserver.Grant, error) {
 	if sel.ID != "" {
 		return s.of(sel.ID).Grants(ctx, sel, now, limit)
 	}
-	return merged(s, limit, func(one authserver.Store) ([]authserver.Grant, error) { return one.Grants(ctx, sel, now, limit) },
+	return merged(s, limit,
+		func(one authserver.Store) ([]authserver.Grant, error) { return one.Grants(ctx, sel, now, limit) },
 		func(a, b authserver.Grant) int { return b.CreatedAt.Compare(a.CreatedAt) })
 }
 
-func (s sharded) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) ([]authserver.Revocation, error) {
+func (s sharded) Revoked(
+	ctx context.Context, since time.Time, after string, now time.Time, limit int,
+) ([]authserver.Revocation, error) {
 	return merged(s, limit,
 		func(one authserver.Store) ([]authserver.Revocation, error) {
 			return one.Revoked(ctx, since, after, now, limit)

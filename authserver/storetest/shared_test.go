@@ -94,17 +94,23 @@ func (s *remoteStore) Advance(ctx context.Context, step authserver.Step) error {
 	return s.call(ctx, "Advance", Args{Step: step}, new(int))
 }
 
-func (s *remoteStore) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) (list []authserver.Grant, err error) {
+func (s *remoteStore) Grants(
+	ctx context.Context, sel authserver.Selector, now time.Time, limit int,
+) (list []authserver.Grant, err error) {
 	err = s.call(ctx, "Grants", Args{Sel: sel, Now: now, Limit: limit}, &list)
 	return list, err
 }
 
-func (s *remoteStore) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (n int, err error) {
+func (s *remoteStore) Revoke(
+	ctx context.Context, sel authserver.Selector, reason string, now time.Time,
+) (n int, err error) {
 	err = s.call(ctx, "Revoke", Args{Sel: sel, Text: reason, Now: now}, &n)
 	return n, err
 }
 
-func (s *remoteStore) Revoked(ctx context.Context, since time.Time, after string, now time.Time, limit int) (list []authserver.Revocation, err error) {
+func (s *remoteStore) Revoked(
+	ctx context.Context, since time.Time, after string, now time.Time, limit int,
+) (list []authserver.Revocation, err error) {
 	err = s.call(ctx, "Revoked", Args{Other: since, Text: after, Now: now, Limit: limit}, &list)
 	return list, err
 }

@@ -61,8 +61,8 @@ func Run(t *testing.T, open func(t *testing.T) authserver.Store) {
 func newGrant(id string) authserver.Grant {
 	return authserver.Grant{
 		ID: fmt.Sprintf("%022s", id), Salt: []byte("0123456789abcdef"), ClientID: "client", Subject: "user",
-		Scopes: []string{"openid", "api1"}, Refresh: true, SessionID: "session", AuthTime: epoch.Add(-time.Second), CreatedAt: epoch,
-		ExpiresAt: epoch.Add(time.Hour), IdleExpiresAt: epoch.Add(time.Minute), Generation: 1,
+		Scopes: []string{"openid", "api1"}, Refresh: true, SessionID: "session", AuthTime: epoch.Add(-time.Second),
+		CreatedAt: epoch, ExpiresAt: epoch.Add(time.Hour), IdleExpiresAt: epoch.Add(time.Minute), Generation: 1,
 	}
 }
 
@@ -87,7 +87,8 @@ func mustGet(t *testing.T, s authserver.Store, id string) authserver.Grant {
 func wantGrant(t *testing.T, got, want authserver.Grant) {
 	t.Helper()
 	for _, g := range []*authserver.Grant{&got, &want} {
-		g.Salt, g.Scopes, g.Resources, g.AMR = slices.Clip(g.Salt), slices.Clip(g.Scopes), slices.Clip(g.Resources), slices.Clip(g.AMR)
+		g.Salt, g.Scopes = slices.Clip(g.Salt), slices.Clip(g.Scopes)
+		g.Resources, g.AMR = slices.Clip(g.Resources), slices.Clip(g.AMR)
 		for _, list := range []*[]string{&g.Scopes, &g.Resources, &g.AMR} {
 			if len(*list) == 0 {
 				*list = nil
@@ -112,15 +113,16 @@ func wantError(t *testing.T, what string, got, want error) {
 func createKeepsEveryField(t *testing.T, s authserver.Store) {
 	g := newGrant("a")
 	g.ClientID, g.Subject = "mvc client", "user ü \"quoted\""
-	g.Resources, g.RedirectURI, g.Challenge, g.Nonce = []string{"https://a.example"}, "http://127.0.0.1/cb?x=1", "challenge", "nonce ✓"
+	g.Resources, g.RedirectURI = []string{"https://a.example"}, "http://127.0.0.1/cb?x=1"
+	g.Challenge, g.Nonce = "challenge", "nonce ✓"
 	g.ACR, g.AMR = "gold", []string{"pwd", "otp"}
 	g.Generation, g.Replays = 7, 3
 	g.History = []time.Time{epoch.Add(time.Millisecond), epoch.Add(time.Second)}
 	g.AccessExpiresAt = epoch.Add(5 * time.Minute)
 	g.RevokedAt, g.RevokeReason = epoch.Add(time.Minute), "reuse"
 	wantGrant(t, mustGet(t, s, mustCreate(t, s, g).ID), g)
-	bare := authserver.Grant{ID: newGrant("b").ID, Salt: []byte{0, 255, 1}, ClientID: "c", Subject: "s", CreatedAt: epoch, ExpiresAt: epoch,
-		IdleExpiresAt: epoch}
+	bare := authserver.Grant{ID: newGrant("b").ID, Salt: []byte{0, 255, 1}, ClientID: "c", Subject: "s",
+		CreatedAt: epoch, ExpiresAt: epoch, IdleExpiresAt: epoch}
 	wantGrant(t, mustGet(t, s, mustCreate(t, s, bare).ID), bare)
 }
 
@@ -135,7 +137,8 @@ func createRejectsTakenID(t *testing.T, s authserver.Store) {
 func unknownGrant(t *testing.T, s authserver.Store) {
 	_, err := s.Grant(t.Context(), newGrant("a").ID)
 	wantError(t, "Grant", err, authserver.ErrNotFound)
-	wantError(t, "Advance", s.Advance(t.Context(), authserver.Step{ID: newGrant("a").ID, Now: epoch}), authserver.ErrNotFound)
+	err = s.Advance(t.Context(), authserver.Step{ID: newGrant("a").ID, Now: epoch})
+	wantError(t, "Advance", err, authserver.ErrNotFound)
 }
 
 func grantSharesNoMemory(t *testing.T, s authserver.Store) {
@@ -160,14 +163,17 @@ func advance(t *testing.T, s authserver.Store) {
 		after  func(*authserver.Grant)
 	}{
 		{"rotates", func(g *authserver.Grant) { g.Replays = 4 },
-			authserver.Step{From: 1, To: 2, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute), AccessExpiresAt: epoch.Add(time.Minute)}, nil,
+			authserver.Step{From: 1, To: 2, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute),
+				AccessExpiresAt: epoch.Add(time.Minute)}, nil,
 			func(g *authserver.Grant) {
 				g.Generation, g.History, g.Replays = 2, []time.Time{now}, 0
 				g.IdleExpiresAt, g.AccessExpiresAt = epoch.Add(2*time.Minute), epoch.Add(time.Minute)
 			}},
-		{"extends the idle end", nil, authserver.Step{From: 1, To: 1, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute)}, nil,
+		{"extends the idle end", nil, authserver.Step{From: 1, To: 1, Now: now, IdleExpiresAt: epoch.Add(2 * time.Minute)},
+			nil,
 			func(g *authserver.Grant) { g.IdleExpiresAt = epoch.Add(2 * time.Minute) }},
-		{"counts a replay", func(g *authserver.Grant) { g.Replays = 4 }, authserver.Step{From: 1, To: 1, Now: now, Replay: true}, nil,
+		{"counts a replay", func(g *authserver.Grant) { g.Replays = 4 },
+			authserver.Step{From: 1, To: 1, Now: now, Replay: true}, nil,
 			func(g *authserver.Grant) { g.Replays = 5 }},
 		{"never shortens the end of access tokens", func(g *authserver.Grant) { g.AccessExpiresAt = epoch.Add(time.Hour) },
 			authserver.Step{From: 1, To: 1, Now: now, AccessExpiresAt: epoch.Add(time.Minute)}, nil, func(*authserver.Grant) {}},
@@ -176,17 +182,21 @@ func advance(t *testing.T, s authserver.Store) {
 			func(g *authserver.Grant) { g.Generation, g.History = 5, []time.Time{now} }},
 		{"spends a code", func(g *authserver.Grant) { g.Generation = 0 }, authserver.Step{From: 0, To: 1, Now: now}, nil,
 			func(g *authserver.Grant) { g.Generation, g.History = 1, []time.Time{now} }},
-		{"conflicts with a newer generation", func(g *authserver.Grant) { g.Generation = 2 }, authserver.Step{From: 1, To: 2, Now: now},
+		{"conflicts with a newer generation", func(g *authserver.Grant) { g.Generation = 2 },
+			authserver.Step{From: 1, To: 2, Now: now},
 			authserver.ErrConflict, nil},
 		{"conflicts with an older generation", nil, authserver.Step{From: 2, To: 3, Now: now}, authserver.ErrConflict, nil},
 		{"conflicts with a revocation", func(g *authserver.Grant) { g.RevokedAt, g.RevokeReason = epoch, "user" },
 			authserver.Step{From: 1, To: 2, Now: now}, authserver.ErrConflict, nil},
-		{"succeeds just before the idle end", nil, authserver.Step{From: 1, To: 1, Now: epoch.Add(time.Minute - time.Millisecond)}, nil,
+		{"succeeds just before the idle end", nil,
+			authserver.Step{From: 1, To: 1, Now: epoch.Add(time.Minute - time.Millisecond)}, nil,
 			func(*authserver.Grant) {}},
-		{"conflicts at the idle end", nil, authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Minute)}, authserver.ErrConflict, nil},
+		{"conflicts at the idle end", nil, authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Minute)},
+			authserver.ErrConflict, nil},
 		{"conflicts at the absolute end", func(g *authserver.Grant) { g.IdleExpiresAt = epoch.Add(2 * time.Hour) },
 			authserver.Step{From: 1, To: 2, Now: epoch.Add(time.Hour)}, authserver.ErrConflict, nil},
-		{"counts no replay after a revocation", func(g *authserver.Grant) { g.RevokedAt = epoch }, authserver.Step{From: 1, To: 1, Now: now, Replay: true},
+		{"counts no replay after a revocation", func(g *authserver.Grant) { g.RevokedAt = epoch },
+			authserver.Step{From: 1, To: 1, Now: now, Replay: true},
 			authserver.ErrConflict, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -223,7 +233,8 @@ func cancelled(t *testing.T, s authserver.Store) {
 	g := mustCreate(t, s, newGrant("a"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if s.Create(ctx, newGrant("b")) == nil || s.Advance(ctx, authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch}) == nil {
+	step := authserver.Step{ID: g.ID, From: 1, To: 2, Now: epoch}
+	if s.Create(ctx, newGrant("b")) == nil || s.Advance(ctx, step) == nil {
 		t.Fatal("Create or Advance with a cancelled context returned no error")
 	}
 	if _, err := s.Revoke(ctx, authserver.Selector{ID: g.ID}, "user", epoch); err == nil {

@@ -16,7 +16,8 @@ func specialText(name string) string {
 			b.WriteRune(c)
 		}
 	}
-	b.WriteString(`\u0000 \x00 %00 %s {} {1,2} NULL '; -- $1 \' "" [[ ]] *? ` + "\u2028\ufeff\ufffd\uffff\U0010ffff\u202e e\u0301 ")
+	b.WriteString(`\u0000 \x00 %00 %s {} {1,2} NULL '; -- $1 \' "" [[ ]] *? `)
+	b.WriteString("\u2028\ufeff\ufffd\uffff\U0010ffff\u202e e\u0301 ")
 	return name + b.String() + name
 }
 
@@ -25,7 +26,8 @@ func anyStrings(t *testing.T, s authserver.Store) {
 	g := newGrantWithToken("a")
 	g.ClientID, g.Subject, g.SessionID = specialText("client"), specialText("subject"), specialText("session")
 	g.RedirectURI, g.Challenge, g.ACR = specialText("redirect"), specialText("challenge"), specialText("acr")
-	g.Scopes, g.Resources, g.AMR = []string{specialText("scope"), ""}, []string{"", specialText("resource")}, []string{specialText("amr"), "a,b", "{", `"`}
+	g.Scopes, g.Resources = []string{specialText("scope"), ""}, []string{"", specialText("resource")}
+	g.AMR = []string{specialText("amr"), "a,b", "{", `"`}
 	g.Salt = make([]byte, 256)
 	for i := range g.Salt {
 		g.Salt[i] = byte(i)
@@ -36,7 +38,8 @@ func anyStrings(t *testing.T, s authserver.Store) {
 	near := newGrantWithToken("b")
 	near.ClientID, near.Subject, near.SessionID = g.ClientID+" ", g.Subject[1:], strings.ToUpper(g.SessionID)
 	mustCreate(t, s, near)
-	for _, sel := range []authserver.Selector{{Subject: g.Subject}, {ClientID: g.ClientID}, {SessionID: g.SessionID}, {Subject: g.Subject, ClientID: g.ClientID}} {
+	for _, sel := range []authserver.Selector{{Subject: g.Subject}, {ClientID: g.ClientID}, {SessionID: g.SessionID},
+		{Subject: g.Subject, ClientID: g.ClientID}} {
 		got, err := s.Grants(t.Context(), sel, epoch, 0)
 		wantError(t, "Grants", err, nil)
 		if len(got) != 1 {
@@ -44,7 +47,8 @@ func anyStrings(t *testing.T, s authserver.Store) {
 		}
 		wantGrant(t, got[0], g)
 	}
-	n, err := s.Revoke(t.Context(), authserver.Selector{Subject: g.Subject, SessionID: g.SessionID, Except: specialText("x")}, "admin", later)
+	sel := authserver.Selector{Subject: g.Subject, SessionID: g.SessionID, Except: specialText("x")}
+	n, err := s.Revoke(t.Context(), sel, "admin", later)
 	if n != 1 || err != nil {
 		t.Fatalf("Revoke: %d, %v", n, err)
 	}
@@ -61,7 +65,8 @@ func longStrings(t *testing.T, s authserver.Store) {
 	g.Nonce, g.RedirectURI = strings.Repeat("n", 60_000), "https://app.example/"+strings.Repeat("r", 8_000)
 	mustCreate(t, s, g)
 	wantGrant(t, mustGet(t, s, g.ID), g)
-	n, err := s.Revoke(t.Context(), authserver.Selector{Subject: g.Subject, ClientID: g.ClientID, SessionID: g.SessionID}, "user", epoch)
+	sel := authserver.Selector{Subject: g.Subject, ClientID: g.ClientID, SessionID: g.SessionID}
+	n, err := s.Revoke(t.Context(), sel, "user", epoch)
 	if n != 1 || err != nil {
 		t.Fatalf("Revoke: %d, %v", n, err)
 	}

@@ -59,7 +59,8 @@ func sweep(t *testing.T, s authserver.Store) {
 // sweepSkipsExtended checks that Sweep keeps a grant whose end was moved, and that Advance does not bring back a swept
 // one.
 func sweepSkipsExtended(t *testing.T, s authserver.Store) {
-	swept, refreshed, revokedOne := mustCreate(t, s, newGrant("swept")), mustCreate(t, s, newGrant("refreshed")), mustCreate(t, s, newGrant("revoked"))
+	swept, refreshed := mustCreate(t, s, newGrant("swept")), mustCreate(t, s, newGrant("refreshed"))
+	revokedOne := mustCreate(t, s, newGrant("revoked"))
 	first := epoch.Add(time.Minute) // the idle end of all three
 	step := authserver.Step{ID: refreshed.ID, From: 1, To: 2, Now: epoch, IdleExpiresAt: epoch.Add(30 * time.Minute)}
 	wantError(t, "Advance", s.Advance(t.Context(), step), nil)
