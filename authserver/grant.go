@@ -52,8 +52,8 @@ type Grant struct {
 	// History holds when the last generations were superseded. Its last element belongs to Generation-1.
 	History []time.Time `json:"history,omitempty"`
 	Replays int         `json:"replays,omitempty"` // of the current generation
-	// AccessExpiresAt is until when an API may accept an access token that was issued under the grant: the latest exp, and
-	// five minutes for clocks that differ.
+	// AccessExpiresAt is until when an API may accept an access token that was issued under the grant: the latest exp,
+	// and five minutes for clocks that differ.
 	AccessExpiresAt time.Time `json:"access_expires_at,omitzero"`
 	RevokedAt       time.Time `json:"revoked_at,omitzero"`
 	RevokeReason    string    `json:"revoke_reason,omitempty"`

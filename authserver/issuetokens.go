@@ -19,8 +19,8 @@ type IssueRequest struct {
 	AuthTime time.Time
 	// SessionID becomes the claim sid. Empty means the id of the grant.
 	SessionID string
-	// EndOthers revokes the user's other grants, at all clients, once the new one exists. It is for a changed credential,
-	// and goes on after ctx has ended.
+	// EndOthers revokes the user's other grants, at all clients, once the new one exists. It is for a changed
+	// credential, and goes on after ctx has ended.
 	EndOthers bool
 }
 

@@ -195,8 +195,8 @@ func (m *MemoryStore) Sweep(ctx context.Context, now time.Time, limit int) (int,
 	defer m.mu.Unlock()
 	n, looked := 0, 0
 	for id, g := range m.grants {
-		// Other calls wait for the lock, so a sweep looks at a bounded number of rows. Map order is random, so the next sweep
-		// looks at others.
+		// Other calls wait for the lock, so a sweep looks at a bounded number of rows. Map order is random, so the next
+		// sweep looks at others.
 		if looked++; n >= limit || looked > 64*limit || ctx.Err() != nil {
 			break
 		}

@@ -13,8 +13,8 @@ import (
 
 const (
 	revocationPageSize = 1000
-	// revocationOverlap is by how much a poll begins before the end of the last one. A revocation has the time at which it
-	// began in the list, and shows up when it is done, at most revokeTime later. The rest is for clocks that differ.
+	// revocationOverlap is by how much a poll begins before the end of the last one. A revocation has the time at which
+	// it began in the list, and shows up when it is done, at most revokeTime later. The rest is for clocks that differ.
 	revocationOverlap = 90 * time.Second
 	revokeTime        = time.Minute
 )

@@ -27,11 +27,11 @@ type User struct {
 
 // Users finds and authenticates users. Implementations must be safe for concurrent use.
 type Users interface {
-	// Authenticate returns the user with this name and password. ErrAccessDenied: there is no such user, or the password
-	// is wrong. An implementation takes the same time for both.
+	// Authenticate returns the user with this name and password. ErrAccessDenied: there is no such user, or the
+	// password is wrong. An implementation takes the same time for both.
 	Authenticate(ctx context.Context, username, password string) (*User, error)
-	// User returns the current user. It is called at every code exchange and every refresh, so that tokens have the latest
-	// claims. ErrNotFound or ErrAccessDenied: no more tokens are issued.
+	// User returns the current user. It is called at every code exchange and every refresh, so that tokens have the
+	// latest claims. ErrNotFound or ErrAccessDenied: no more tokens are issued.
 	User(ctx context.Context, subject string) (*User, error)
 }
 

@@ -36,14 +36,13 @@ func WithClient(c authserver.Client, secret string) Option {
 	}
 }
 
-// WithUser adds a user, or replaces the one with its Username. PasswordHash is not needed.
+// WithUser adds a user, or replaces the one with its Username. It needs no PasswordHash.
 func WithUser(u authserver.User, password string) Option {
 	return func(s *settings) { s.people.byName[u.Username] = person{u, password} }
 }
 
-// WithConfig changes the configuration, after all other options. Its Store is nil, which stands for one in memory that
-// can be rolled back, and so are its Keys, which stand for a key that can fail. A change of Now is for a clock of the
-// test's own; Advance does not move that.
+// WithConfig changes the configuration after all other options. Its Store is nil, which means one in memory that can be
+// rolled back. Its Keys are nil, which means a key that can fail. If change sets Now, Advance does not move that clock.
 func WithConfig(change func(*authserver.Config)) Option {
 	return func(s *settings) { s.changes = append(s.changes, change) }
 }
@@ -74,8 +73,7 @@ type person struct {
 	password string
 }
 
-// people is an [authserver.Users] that keeps passwords as they are: hashing them would cost each test some time, and
-// there is nothing to protect.
+// people is an [authserver.Users] with plain passwords: hashing them would only make every test slower.
 type people struct{ byName map[string]person }
 
 func (p *people) Authenticate(_ context.Context, username, password string) (*authserver.User, error) {

@@ -17,8 +17,8 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// A Server is an authorization server for tests. Its embedded [authserver.Server] is the real one; as an http.Handler
-// the Server itself is to be preferred, because it can lose answers. It is safe for concurrent use.
+// A Server is an authorization server for tests. It embeds the real [authserver.Server]. As an http.Handler use
+// the Server itself, because it can lose answers. It is safe for concurrent use.
 type Server struct {
 	*authserver.Server
 
@@ -45,8 +45,8 @@ type Server struct {
 //   - the user "alice", subject "alice-1", whose password is alice;
 //   - the resource api1 with the scopes api1, read and write.
 //
-// All clients may ask for all scopes. The clock starts at the present second. With a nil tb, in an Example, errors
-// panic.
+// All clients may ask for all scopes. The clock starts at the current second. tb may be nil in an Example; errors
+// then panic.
 func New(tb testing.TB, options ...Option) *Server {
 	s := &Server{tb: tb, clients: map[string]authserver.Client{}, now: time.Now().Truncate(time.Second).UTC()}
 	set := newSettings()
@@ -58,7 +58,7 @@ func New(tb testing.TB, options ...Option) *Server {
 	}
 	s.issuer, s.people, s.secrets = set.issuer, set.people, set.secrets
 	cfg := s.config(set)
-	s.adopt(cfg)
+	s.injectFaults(cfg)
 	srv, err := authserver.New(cfg)
 	s.check(err)
 	s.Server = srv
@@ -76,8 +76,8 @@ func (s *Server) config(set *settings) *authserver.Config {
 	return cfg
 }
 
-// adopt puts the faults between the server and what the configuration names.
-func (s *Server) adopt(cfg *authserver.Config) {
+// injectFaults puts the faults between the server and what the configuration names.
+func (s *Server) injectFaults(cfg *authserver.Config) {
 	s.store = newStore(cfg.Store)
 	cfg.Store = s.store
 	if s.keys = cfg.Keys; s.keys == nil {
@@ -111,13 +111,13 @@ func (s *Server) listen(set *settings) {
 	set.issuer = h.URL
 }
 
-// Issuer is the issuer identifier: https://login.test, or the address of the listener with [Loopback].
+// Issuer returns the issuer identifier: https://login.test, or the address of the listener with [Loopback].
 func (s *Server) Issuer() string { return s.issuer }
 
-// Keys are the signing keys.
+// Keys returns the signing keys.
 func (s *Server) Keys() *jwks.Rotator { return s.keys }
 
-// Config returns the configuration of an API that takes the server's access tokens for one of the audiences: the keys
+// Config returns the configuration of an API that accepts the server's access tokens for one of the audiences: the keys
 // come in process and the clock is the server's.
 func (s *Server) Config(audience ...string) *middleware.Config {
 	cfg := middleware.NewConfig(s.issuer, audience...)
@@ -125,7 +125,7 @@ func (s *Server) Config(audience ...string) *middleware.Config {
 	return cfg
 }
 
-// Now is the server's clock.
+// Now returns the time of the server's clock.
 func (s *Server) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *Server) Advance(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-// Events returns what has happened since the last call.
+// Events returns the events since its last call.
 func (s *Server) Events() []authserver.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()

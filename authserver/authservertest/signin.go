@@ -30,7 +30,7 @@ func (r *Refusal) Error() string {
 }
 
 // SignIn signs alice in at a client in a new browser, by the code flow with PKCE, and returns the first tokens. Without
-// scopes it asks for all that the client may have. What goes wrong ends the test.
+// scopes it asks for all that the client may have. An error ends the test.
 func (s *Server) SignIn(client string, scopes ...string) *authserver.Tokens {
 	return s.SignInAs("alice", client, scopes...)
 }
@@ -42,7 +42,7 @@ func (s *Server) SignInAs(username, client string, scopes ...string) *authserver
 	}
 	c, known := s.clients[client]
 	if !known || len(c.RedirectURIs) == 0 {
-		s.fatal(fmt.Sprintf("there is no client %q that people sign in at", client))
+		s.fatal(fmt.Sprintf("there is no client %q with a redirect URI", client))
 	}
 	if len(scopes) == 0 {
 		scopes = c.Scopes

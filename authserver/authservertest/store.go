@@ -10,8 +10,8 @@ import (
 	"github.com/bearergate/bearergate/authserver"
 )
 
-// store stands in front of another one. Time is an argument of every call, so the log of all writes, done again, gives
-// the same rows: that is how it goes back.
+// store wraps another store and logs its writes. Time is an argument of every call, so replaying a part of the log gives
+// the rows of that moment: that is a rollback.
 type store struct {
 	own bool // base is a MemoryStore that the log can make again
 
@@ -59,7 +59,7 @@ func (s *store) reader() authserver.Store {
 	return s.base
 }
 
-// write does one write at a time, so that the log has the order in which they took effect.
+// write makes one write at a time, so that the log has their order.
 func (s *store) write(ctx context.Context, do func(context.Context, authserver.Store) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// A chain is a grant that one connection renews, one refresh token after the other.
+// A chain is a grant that one connection refreshes, one refresh token after the other.
 type chain struct {
 	conn    *harness.Conn
 	head    []byte // of the request, without the length of the body
@@ -34,7 +34,7 @@ func newChain(addr, path, token string) (*chain, error) {
 
 const form = "grant_type=refresh_token&client_id=" + clientID + "&refresh_token="
 
-// next renews the grant.
+// next refreshes the grant.
 func (c *chain) next() error {
 	c.request = append(c.request[:0], c.head...)
 	c.request = strconv.AppendInt(c.request, int64(len(form)+len(c.token)), 10)
@@ -52,7 +52,7 @@ func (c *chain) next() error {
 	return nil
 }
 
-// member finds the string that follows name. It does for answers that are parsed when they are checked; see inspect.
+// member finds the string that follows name. That is enough here: inspect parses the answers that are checked.
 func member(body []byte, name string) ([]byte, bool) {
 	_, rest, ok := bytes.Cut(body, []byte(name))
 	if !ok {
@@ -75,7 +75,7 @@ func (c *chain) inspect(keySet string) error {
 		return err
 	}
 	if answer.Refresh != string(c.token) || answer.Access == "" || answer.Access == answer.ID || answer.Expires < 60 {
-		return fmt.Errorf("an answer lacks something: refresh token %t, access token %t, expires_in %d", answer.Refresh != "", answer.Access != "", answer.Expires)
+		return fmt.Errorf("an answer is incomplete: refresh token %t, access token %t, expires_in %d", answer.Refresh != "", answer.Access != "", answer.Expires)
 	}
 	keys, err := keyfunc.NewJWKSetJSON(json.RawMessage(keySet))
 	if err != nil {

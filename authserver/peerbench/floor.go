@@ -18,8 +18,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// newFloor is what every server has to do, and not more: net/http, the form, one look-up, two raw signatures, JSON. It
-// is no authorization server: it believes its client, forgets nobody, and knows one user.
+// newFloor does what every server must do, and no more: net/http, the form, one look-up, two raw signatures, JSON. It
+// is no authorization server: it trusts its client, has one user, and its grants never expire.
 func newFloor() (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,7 +40,7 @@ type floor struct {
 	grants map[[32]byte]string // by the hash of the refresh token: whose it is
 }
 
-// put starts a grant, or goes on with one.
+// put returns a refresh token for a grant, new or not.
 func (f *floor) put(sub string) string {
 	token := rand.Text() + rand.Text()
 	f.mu.Lock()

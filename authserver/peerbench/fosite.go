@@ -75,7 +75,7 @@ func newFosite() (*server, error) {
 
 const fositeKeyID = "fosite"
 
-// fositeSession is what an application of fosite's brings: the session of the ID token with the claims of a JWT access
+// fositeSession is what an application brings to fosite: the session of the ID token with the claims of a JWT access
 // token.
 type fositeSession struct {
 	*openid.DefaultSession
@@ -96,7 +96,7 @@ func newFositeSession() *fositeSession {
 func (s *fositeSession) GetJWTClaims() jwt.JWTClaimsContainer { return s.AccessClaims }
 func (s *fositeSession) GetJWTHeader() *jwt.Headers           { return s.AccessHeader }
 
-// Clone copies by reflection, as fosite's own grants do.
+// Clone copies by reflection, as fosite's own sessions do.
 func (s *fositeSession) Clone() fosite.Session { return deepcopy.Copy(s).(fosite.Session) }
 
 var (

@@ -1,15 +1,15 @@
 // Command peerbench measures what a refresh costs with package authserver, with zitadel/oidc and with ory/fosite: a
 // public client's refresh_token grant with rotation, answered with a JWT access token, an ID token, both signed with
 // ES256, and a new refresh token; over loopback HTTP/1.1, all state in memory. Each server is a process of its own on
-// one processor, the client on another; 8 connections renew a grant each, one request after the other.
+// one processor, the client on another; 8 connections refresh a grant each, one request after the other.
 //
 // In every round each peer runs between two runs of ours, in shuffled order and in processes that have just been
-// started; the median of the ratios counts, and their quartiles tell how much to believe it. It writes Markdown:
+// started; the median of the ratios counts, and their quartiles show how reliable it is. It writes Markdown:
 //
 //	cd authserver/peerbench && go run .
 //	go run . -rounds 5 -chunk 200ms
 //
-// It is a module of its own, so that nobody who imports Bearergate gets the peers with it.
+// It is a module of its own, so that users of Bearergate do not download the peers.
 package main
 
 import (

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// One short round: every server renews grants, what it answers passes inspect, and each has its row.
+// In one short round every server refreshes grants, its answers pass inspect, and it has its row.
 func TestRound(t *testing.T) {
 	b := &bench{rounds: 1, connections: 2, chunk: 20 * time.Millisecond, warm: 10 * time.Millisecond}
 	require.NoError(t, b.run())
@@ -43,8 +43,8 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// What is counted is a rotation: a refresh token that was spent gets nothing from a peer, and from ours, which still
-// answers within its grace, never the same one back.
+// Only rotations count: a used refresh token gets nothing from a peer, and from ours, which still answers within its
+// grace, never the same token again.
 func TestRotation(t *testing.T) {
 	for name := range makers {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// inspect would see it if a server did less.
+// inspect notices a server that does less.
 func TestInspect(t *testing.T) {
 	s, err := (&bench{connections: 1}).newSide(ours)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ type bench struct {
 	results             map[string]*result
 }
 
-// A result is what was found out about one server, and, of peers, ours divided by it.
+// A result is what was measured for one server, and for peers also ours divided by it.
 type result struct {
 	runs      []harness.Run
 	rate, cpu []float64
@@ -138,7 +138,7 @@ func (b *bench) measure(s *side) (harness.Run, error) {
 	return r, nil
 }
 
-// load renews all grants for a while, and then looks at the last answer of each.
+// load refreshes all grants for a while, and then inspects the last answer of each.
 func (b *bench) load(s *side, length time.Duration) (harness.Run, error) {
 	var clients []func() error
 	for _, c := range s.chains {

@@ -11,9 +11,9 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// What the servers are told about: one public client, one user, one API.
+// The servers are configured with one public client, one user and one API.
 const (
-	issuer   = "http://127.0.0.1:5000" // a name only: the port that a server listens on is another one
+	issuer   = "http://127.0.0.1:5000" // only a name: the servers listen on other ports
 	clientID = "app"
 	subject  = "id1"
 	audience = "api1"
@@ -21,7 +21,7 @@ const (
 
 var scopes = []string{"openid", "offline_access", "api1"}
 
-// A server is one of those that are compared.
+// A server is one of the servers that are compared.
 type server struct {
 	handler http.Handler
 	path    string                                              // of the token endpoint
