@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/bearergate/bearergate/middleware"
 )
@@ -65,26 +63,4 @@ func (s *Server) checkNotRevoked(ctx context.Context, jti string) error {
 		return errTokenRevoked
 	}
 	return nil
-}
-
-// accessTokenID returns the jti of an access token. It begins with the grant's id, which finds the row, and the
-// generation of the refresh token that the access token comes with.
-func accessTokenID(g *Grant, gen uint32, random string) string {
-	if g == nil {
-		return random
-	}
-	return g.ID + "." + strconv.FormatUint(uint64(gen), 10) + "." + random
-}
-
-// parseAccessTokenID reads a jti. id is "" for tokens without a grant.
-func parseAccessTokenID(jti string) (id string, gen uint32) {
-	parts := strings.Split(jti, ".")
-	if len(parts) != 3 {
-		return "", 0
-	}
-	n, err := strconv.ParseUint(parts[1], 10, 32)
-	if err != nil {
-		return "", 0
-	}
-	return parts[0], uint32(n)
 }

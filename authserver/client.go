@@ -101,7 +101,7 @@ func (s *Server) client(ctx context.Context, id string) (*Client, error) {
 	if c == nil || c.ID != id {
 		return nil, ErrNotFound
 	}
-	if problems := s.cfg.checkClient(c); len(problems) > 0 {
+	if problems := s.cfg.validateClient(c); len(problems) > 0 {
 		return nil, fmt.Errorf("authserver: client %q as looked up: %w", id, errors.Join(problems...))
 	}
 	return c, nil

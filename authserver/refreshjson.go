@@ -23,15 +23,15 @@ func (s *Server) refreshJSON(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.restrictOrigin(w, r, c)
-	t, refusal := s.exchangeJSON(r.Context(), c, p)
+	t, refusal := s.refreshByJSON(r.Context(), c, p)
 	s.reply(w, r, t, refusal)
 }
 
-func (s *Server) exchangeJSON(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
+func (s *Server) refreshByJSON(ctx context.Context, c *Client, p params) (any, *oauthError) {
 	if name := p.get("grant_type"); name != "" && name != grantTypeRefresh {
 		return nil, badRequest("unsupported_grant_type", "the only grant type here is refresh_token")
 	}
-	return s.exchange(ctx, c, p)
+	return s.token(ctx, c, p)
 }
 
 // publicClientOf returns the public client that the refresh token was issued to.

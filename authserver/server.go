@@ -56,7 +56,7 @@ func New(cfg *Config) (*Server, error) {
 	if cfg == nil {
 		return nil, errors.New("authserver: use authserver.NewConfig to create a Config")
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: *cfg, log: cfg.Logger, now: cfg.Now, keys: cfg.Keys, ring: newKeyring(cfg.RefreshKeys),

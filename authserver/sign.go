@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -132,6 +133,28 @@ func reserved(claims map[string]any, names []string) error {
 		}
 	}
 	return nil
+}
+
+// accessTokenID returns the jti of an access token. It begins with the grant's id, which finds the row, and the
+// generation of the refresh token that the access token comes with.
+func accessTokenID(g *Grant, gen uint32, random string) string {
+	if g == nil {
+		return random
+	}
+	return g.ID + "." + strconv.FormatUint(uint64(gen), 10) + "." + random
+}
+
+// parseAccessTokenID reads a jti. id is "" for tokens without a grant.
+func parseAccessTokenID(jti string) (id string, gen uint32) {
+	parts := strings.Split(jti, ".")
+	if len(parts) != 3 {
+		return "", 0
+	}
+	n, err := strconv.ParseUint(parts[1], 10, 32)
+	if err != nil {
+		return "", 0
+	}
+	return parts[0], uint32(n)
 }
 
 // commonClaims are in access tokens and ID tokens. The order of the members here is their order in a token.

@@ -43,11 +43,6 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer any, refus
 // token is the token endpoint (RFC 6749, Section 3.2), once the client is authenticated. Nothing is written before the
 // one atomic step at the end, so that a failed request leaves code and refresh token as they were.
 func (s *Server) token(ctx context.Context, c *Client, p params) (any, *oauthError) {
-	t, refusal := s.exchange(ctx, c, p)
-	return t, refusal
-}
-
-func (s *Server) exchange(ctx context.Context, c *Client, p params) (*Tokens, *oauthError) {
 	name := p.get("grant_type")
 	var run func(*Server, context.Context, *Client, params) (*Tokens, *oauthError)
 	switch name {

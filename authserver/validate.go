@@ -18,8 +18,8 @@ const (
 	minKeySize      = 32
 )
 
-// check returns all problems of the configuration.
-func (c *Config) check() error {
+// validate returns all problems of the configuration.
+func (c *Config) validate() error {
 	var problems []error
 	add := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("authserver: "+format, args...))
@@ -90,7 +90,7 @@ func (c *Config) check() error {
 		} else {
 			seen[id] = true
 		}
-		for _, p := range c.checkClient(&c.Clients[i]) {
+		for _, p := range c.validateClient(&c.Clients[i]) {
 			add("client %q: %w", c.Clients[i].ID, p)
 		}
 		if c.Clients[i].allows(grantTypeCode) && c.Users == nil {
@@ -133,8 +133,8 @@ func checkLifetimes(access, refresh, idle, grace time.Duration) []error {
 	return problems
 }
 
-// checkClient returns all problems of one client, with the server's settings.
-func (c *Config) checkClient(cl *Client) []error {
+// validateClient returns all problems of one client, with the server's settings.
+func (c *Config) validateClient(cl *Client) []error {
 	var problems []error
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if cl.ID == "" || strings.ContainsFunc(cl.ID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
