@@ -81,7 +81,8 @@ func startServer(args ...string) (addr string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	defaults := []string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}
+	defaults := []string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "",
+		"--appendonly", "no"}
 	cmd := exec.Command("redis-server", append(defaults, args...)...)
 	if err := cmd.Start(); err != nil {
 		_ = os.RemoveAll(dir)
