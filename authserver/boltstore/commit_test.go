@@ -161,7 +161,7 @@ func TestSharedTransactions(t *testing.T) {
 			assert.NoError(t, h.results["one"])
 			assert.ErrorIs(t, h.results["other"], authserver.ErrConflict)
 		}},
-		{"Close waits for queued mutations and refuses further ones", func(t *testing.T, h *blockedStore) {
+		{"Close waits for queued mutations and rejects further ones", func(t *testing.T, h *blockedStore) {
 			h.start("a", t.Context(), put("a"))
 			h.call("close", h.Close)
 			assert.NotContains(t, h.results, "close")

@@ -49,5 +49,5 @@
 //
 // Durability is that of the server. With synchronous_commit off, or after a failover to a replica that lagged, the last
 // refreshes and revocations may be lost. A client is then ahead of the store; see [authserver.Config].MaxRollback. Open
-// refuses a server that is read-only: on a replica that lags, valid tokens would look like tokens ahead of the store.
+// rejects a server that is read-only: on a replica that lags, valid tokens would look like tokens ahead of the store.
 package pgstore

@@ -61,16 +61,16 @@ func concurrentReplays(t *testing.T, s authserver.Store) {
 
 func revokeDuringAdvance(t *testing.T, s authserver.Store) {
 	g := mustCreate(t, s, newGrant("a"))
-	var over atomic.Bool
+	var revoked atomic.Bool
 	runConcurrently(t, func(i int) error {
 		if i == concurrency/2 {
 			_, err := s.Revoke(t.Context(), authserver.Selector{ID: g.ID}, "user", epoch)
-			over.Store(true)
+			revoked.Store(true)
 			return err
 		}
-		wasOver := over.Load()
+		wasRevoked := revoked.Load()
 		err := s.Advance(t.Context(), authserver.Step{ID: g.ID, From: 1, To: 1, Now: epoch, Replay: true})
-		if wasOver && err == nil {
+		if wasRevoked && err == nil {
 			t.Error("Advance succeeded after Revoke had returned")
 		}
 		return err

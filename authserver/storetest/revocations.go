@@ -96,11 +96,11 @@ func revokedList(t *testing.T, s authserver.Store) {
 	listed := mustCreate(t, s, newGrantWithToken("a"))
 	short, never := newGrantWithToken("short"), newGrant("no access token")
 	short.AccessExpiresAt = later
-	over := newGrantWithToken("over")
-	over.IdleExpiresAt, over.ExpiresAt = epoch.Add(time.Millisecond), epoch.Add(time.Millisecond)
+	expired := newGrantWithToken("expired")
+	expired.IdleExpiresAt, expired.ExpiresAt = epoch.Add(time.Millisecond), epoch.Add(time.Millisecond)
 	restored := newGrantWithToken("restored")
 	restored.RevokedAt, restored.RevokeReason = epoch.Add(time.Millisecond), "user"
-	for _, g := range []authserver.Grant{short, never, over, restored} {
+	for _, g := range []authserver.Grant{short, never, expired, restored} {
 		mustCreate(t, s, g)
 	}
 	refreshed := mustCreate(t, s, newGrant("refreshed"))
@@ -110,11 +110,11 @@ func revokedList(t *testing.T, s authserver.Store) {
 	if list := listRevoked(t, s, time.Time{}, "", epoch, 0); len(list) != 1 {
 		t.Fatalf("before Revoke: %v, want the one that was created revoked", list)
 	}
-	for i, g := range []authserver.Grant{listed, short, never, over, refreshed} {
+	for i, g := range []authserver.Grant{listed, short, never, expired, refreshed} {
 		revokeOne(t, s, g.ID, epoch.Add(time.Duration(i+2)*time.Second))
 	}
 	want := []authserver.Revocation{revocation(restored, restored.RevokedAt), revocation(listed, epoch.Add(2*time.Second)),
-		revocation(short, epoch.Add(3*time.Second)), revocation(over, epoch.Add(5*time.Second)),
+		revocation(short, epoch.Add(3*time.Second)), revocation(expired, epoch.Add(5*time.Second)),
 		revocation(refreshed, epoch.Add(6*time.Second))}
 	expectRow := func(now time.Time, want ...authserver.Revocation) {
 		t.Helper()
@@ -154,7 +154,7 @@ func revokedTwice(t *testing.T, s authserver.Store) {
 		_, err := s.Revoke(t.Context(), authserver.Selector{ID: b.ID}, "user", epoch.Add(time.Duration(i+2)*time.Second))
 		return err
 	})
-	wantRevocations(t, "many at once", listRevoked(t, s, time.Time{}, "", later, 0),
+	wantRevocations(t, "concurrent revocations", listRevoked(t, s, time.Time{}, "", later, 0),
 		[]authserver.Revocation{revocation(g, first), revocation(b, mustGet(t, s, b.ID).RevokedAt)})
 }
 

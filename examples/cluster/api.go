@@ -53,7 +53,7 @@ func runAPI(ctx context.Context, config json.RawMessage, _ <-chan string, logger
 	mux := http.NewServeMux()
 	mux.Handle("GET /identity", auth.Require("api1")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := middleware.FromContext(r.Context()); !ok {
-			http.Error(w, "nobody", http.StatusInternalServerError)
+			http.Error(w, "no token", http.StatusInternalServerError)
 			return
 		}
 		_, _ = io.WriteString(w, "hello\n")

@@ -191,7 +191,7 @@ func (c *cluster) disturb(ctx context.Context, began, until time.Time) error {
 					every.Stop()
 					return
 				case <-every.C:
-					c.killNode(context.WithoutCancel(ctx), mathrand.IntN(c.Nodes)) //nolint:gosec // nobody gains by guessing it
+					c.killNode(context.WithoutCancel(ctx), mathrand.IntN(c.Nodes)) //nolint:gosec // not a secret
 				}
 			}
 		})

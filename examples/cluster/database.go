@@ -36,7 +36,7 @@ func (c databaseConfig) url() string {
 // down might get the very port that it tries to reach.
 func freePort() (int, error) {
 	for range 100 {
-		port := 15_000 + rand.IntN(15_000) //nolint:gosec // nobody gains by guessing it
+		port := 15_000 + rand.IntN(15_000) //nolint:gosec // not a secret
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return port, l.Close()
 		}

@@ -33,7 +33,7 @@ type client struct {
 	revocationLost sync.Once // counts a revocation that the store lost
 }
 
-// oldTokens is how many previous tokens a client keeps: one more than the history of a grant covers.
+// oldTokens is how many previous tokens a client keeps: the oldest is not in the history of the grant any more.
 const oldTokens = authserver.HistoryLength + 2
 
 func newClient(number int, token string) (*client, error) {
@@ -108,7 +108,7 @@ func (l *load) run(ctx context.Context, c *client, until time.Time) {
 // browser tabs do. It returns "" if the client has stopped.
 func (l *load) refresh(ctx context.Context, c *client) (access string) {
 	answers := make([]answer, 1, 2)
-	if rand.IntN(100) < l.double { //nolint:gosec // nobody gains by guessing it
+	if rand.IntN(100) < l.double { //nolint:gosec // not a secret
 		answers = answers[:2]
 		l.results.doubled.Add(1)
 	}
@@ -194,7 +194,7 @@ func (l *load) present(ctx context.Context, token string) answer {
 		select {
 		case <-ctx.Done():
 			return a
-		case <-time.After(50*time.Millisecond + rand.N(100*time.Millisecond)): //nolint:gosec // nobody gains by guessing it
+		case <-time.After(50*time.Millisecond + rand.N(100*time.Millisecond)): //nolint:gosec // not a secret
 		}
 	}
 }
