@@ -34,17 +34,28 @@ type Tokens struct {
 	Extra        map[string]any // further top-level members
 }
 
-// MarshalJSON writes the members at the top level, numbers as numbers.
+// tokenAnswer has the members in the order in which a map of them is written.
+type tokenAnswer struct {
+	AccessToken  string `json:"access_token"`
+	ExpiresIn    int64  `json:"expires_in"`
+	IDToken      string `json:"id_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	TokenType    string `json:"token_type"`
+}
+
+// MarshalJSON writes all members at the top level.
 func (t Tokens) MarshalJSON() ([]byte, error) {
-	m := map[string]any{}
-	maps.Copy(m, t.Extra)
-	m["access_token"], m["token_type"], m["expires_in"] = t.AccessToken, t.TokenType, int64(t.ExpiresIn/time.Second)
-	for k, v := range map[string]string{"refresh_token": t.RefreshToken, "id_token": t.IDToken, "scope": t.Scope} {
-		if v != "" {
-			m[k] = v
-		}
+	answer := tokenAnswer{t.AccessToken, int64(t.ExpiresIn / time.Second), t.IDToken, t.RefreshToken, t.Scope, t.TokenType}
+	text, err := json.Marshal(answer)
+	if err != nil || len(t.Extra) == 0 {
+		return text, err
 	}
-	return json.Marshal(m)
+	all := maps.Clone(t.Extra)
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
 }
 
 // String keeps the tokens out of whatever is printed.
