@@ -129,3 +129,69 @@ func TestSlowerOfTwoRequests(t *testing.T) {
 		})
 	}
 }
+
+// disconnectingStore is a store whose client disconnects after it has read a grant or changed one. It does nothing for an
+// ended context.
+type disconnectingStore struct {
+	authserver.Store
+	read, changed context.CancelFunc
+}
+
+func (h disconnectingStore) Grant(ctx context.Context, id string) (authserver.Grant, error) {
+	defer h.read()
+	return h.Store.Grant(ctx, id)
+}
+
+func (h disconnectingStore) Advance(ctx context.Context, step authserver.Step) error {
+	defer h.changed()
+	return h.Store.Advance(ctx, step)
+}
+
+func (h disconnectingStore) Grants(ctx context.Context, sel authserver.Selector, now time.Time, limit int) ([]authserver.Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return h.Store.Grants(ctx, sel, now, limit)
+}
+
+func (h disconnectingStore) Revoke(ctx context.Context, sel authserver.Selector, reason string, now time.Time) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return h.Store.Revoke(ctx, sel, reason, now)
+}
+
+// A client that disconnects before the answer does not keep a grant that must be revoked.
+func TestDisconnectDoesNotCancelRevocation(t *testing.T) {
+	exchange := func(code string) *http.Request {
+		return formRequest("/token", "grant_type", "authorization_code", "code", code, "redirect_uri", mvcBack, "code_verifier", verifier)
+	}
+	for _, row := range []struct {
+		reason string
+		last   func(w *world, code, token string) *http.Request // ends the grant of token, which came for code
+	}{
+		{"reuse", func(w *world, _, token string) *http.Request {
+			w.refresh(token)
+			w.advance(time.Minute)
+			return formRequest("/token", "grant_type", "refresh_token", "refresh_token", token)
+		}},
+		{"code_replay", func(_ *world, code, _ string) *http.Request { return exchange(code) }},
+		{"cap", func(w *world, _, _ string) *http.Request { return exchange(w.code()) }},
+	} {
+		t.Run(row.reason, func(t *testing.T) {
+			w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 1 })
+			code := w.code()
+			token := w.exchange(code).str("refresh_token")
+			w.advance(time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
+			last := as(row.last(w, code, token), mvcID, mvcKey).WithContext(ctx)
+			h := disconnectingStore{w.store.Store, cancel, cancel}
+			if row.reason == "cap" { // the new grant has to be there
+				h.read = func() {}
+			}
+			w.store.Store = h
+			w.do(last)
+			assert.Equal(t, row.reason, w.row(token).RevokeReason)
+		})
+	}
+}

@@ -2,6 +2,7 @@ package authserver_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -46,4 +47,18 @@ func (s *bothWays) Grants(ctx context.Context, sel authserver.Selector, now time
 	s.seen = slices.Clone(list)
 	slices.Reverse(s.seen)
 	return list, err
+}
+
+func TestGrantsPerClient(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.cfg.GrantsPerClient = 2 })
+	var tokens []string
+	for range 3 {
+		tokens = append(tokens, w.signIn().str("refresh_token"))
+		w.advance(time.Second)
+	}
+	w.refused(w.refresh(tokens[0]), "invalid_grant")
+	assert.Equal(t, "cap", w.row(tokens[0]).RevokeReason)
+	for _, token := range tokens[1:] {
+		assert.Equal(t, http.StatusOK, w.refresh(token).status)
+	}
 }

@@ -36,25 +36,6 @@ func TestLoginPage(t *testing.T) {
 	assert.Equal(t, "no-store", r.header.Get("Cache-Control"))
 }
 
-func TestLoginCookies(t *testing.T) {
-	w := newWorld(t)
-	b := w.browser()
-	page := b.get(authorizeURL())
-	answer := b.submit(page, "username", "alice", "password", "alice")
-	require.Equal(t, http.StatusSeeOther, answer.status)
-	cookies := b.jar.Cookies(httptest.NewRequest("GET", issuer+"/", nil).URL)
-	assert.Len(t, cookies, 2)
-	for _, line := range page.header.Values("Set-Cookie") {
-		assert.Regexp(t, `^__Host-bearergate-[a-z]+=`, line)
-		for _, attribute := range []string{"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} {
-			assert.Contains(t, line, attribute)
-		}
-	}
-	for _, c := range cookies {
-		assert.NotContains(t, c.Value, "alice")
-	}
-}
-
 func TestLoginRefusals(t *testing.T) {
 	good := []string{"username", "alice", "password", "alice"}
 	for _, row := range []struct {
