@@ -1,5 +1,4 @@
-// The live demo in a real browser: what a person does there, and what they must see. Screenshots go to the folder
-// ARTEFACTS, if it is set.
+// The live demo in a real browser: what a person does there and must see. Screenshots go to the folder ARTEFACTS, if it is set.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
@@ -78,7 +77,7 @@ test('the timeline moves by itself: 200, 401, refresh, 200', async () => {
   await sees(page, 'Signed in as alice', 10);
   await until('a call is answered with 200', 5, async () => await marks(page, 2, 'ok') > 0);
   await until('without skew: a 401 and a refresh', lifetime + 5, async () => await marks(page, 2, 'no') > 0 && await marks(page, 2, 'renew') > 0);
-  await sees(page, 'Api1, skew 0 s: refused, refreshed.');
+  await sees(page, 'Api1, skew 0 s: rejected, refreshed.');
   const before = await marks(page, 2, 'ok');
   await until('and 200 again', 5, async () => await marks(page, 2, 'ok') > before);
   await until('with a skew of 20 s: 200 although expired', 5, async () => await marks(page, 0, 'late') > 0);
@@ -141,19 +140,19 @@ test('pause, call by hand, go on', async () => {
   const quiet = await calls();
   await press(page, 'Call now');
   await until('the call by hand is there', 5, async () => await calls() > quiet);
-  await press(page, 'Let the caller go on');
+  await press(page, 'Resume the caller');
   await until('calls go on', 5, async () => await calls() > quiet + 2);
   assert.deepEqual(problems, []);
   await context.close();
 });
 
-test('revoke the session, sign in again through the form, in one tab; the other tab follows', async () => {
+test('revoke the grant, sign in again through the form, in one tab; the other tab follows', async () => {
   const { context, page, problems } = await open();
   const second = await open();
   await sees(page, 'Signed in as alice');
-  await press(page, 'Revoke the session');
-  await sees(page, 'session has ended', lifetime * 2 + 8);
-  await sees(second.page, 'session has ended');
+  await press(page, 'Revoke the grant');
+  await sees(page, 'alice must sign in again', lifetime * 2 + 8);
+  await sees(second.page, 'alice must sign in again');
 
   await page.getByRole('link', { name: 'Sign in' }).click();
   await page.getByLabel('User name').fill('bob');
@@ -189,7 +188,7 @@ test('on a phone, in the dark, by keyboard', async () => {
     await page.keyboard.press('Tab');
     reached.add(await page.evaluate(() => document.activeElement.textContent.trim().split('\n')[0]));
   }
-  for (const name of ['Call now', 'Pause the caller', 'Rotate the key', 'Revoke the session', 'Stop the authorization server', 'Sign out', 'Send it']) {
+  for (const name of ['Call now', 'Pause the caller', 'Rotate the key', 'Revoke the grant', 'Stop the authorization server', 'Sign out', 'Send it']) {
     assert.ok(reached.has(name), `${name} is reached by keyboard`);
   }
   assert.deepEqual(problems, []);

@@ -17,8 +17,8 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// A caller calls every Api1 once in an interval, with the token that it has for it, and refreshes only when it is told 401
-// invalid_token: the client that does not look at its clock, so that one sees what the APIs do.
+// A caller calls every Api1 once in an interval. It refreshes only after a 401 invalid_token, never by its own clock, so that
+// the page shows what the APIs do.
 type caller struct {
 	apis     []string
 	interval time.Duration
@@ -26,16 +26,16 @@ type caller struct {
 	timeline *timeline
 	issuerOn func() bool
 
-	mu      sync.Mutex
-	session *session
-	paused  bool
+	mu     sync.Mutex
+	login  *login
+	paused bool
 }
 
-// A session is one sign-in. All lanes refresh with its one refresh token, and each keeps its own access token.
-type session struct {
+// A login has one refresh token, which all lanes refresh with; each lane keeps its own access token.
+type login struct {
 	user      string
 	client    *oauth2.Config
-	transport *authclient.Transport // for its refreshing
+	transport *authclient.Transport // only its Refresh is used
 
 	mu    sync.Mutex
 	lanes []string // access tokens
@@ -52,26 +52,26 @@ func (c *caller) status() status {
 	s, paused := c.current()
 	now := status{Now: time.Now().UnixMilli(), Paused: paused, IssuerUp: c.issuerOn()}
 	if s != nil {
-		now.SignedIn, now.Ended = s.user, s.over()
+		now.SignedIn, now.Ended = s.user, s.hasEnded()
 	}
 	return now
 }
 
-func (c *caller) current() (*session, bool) {
+func (c *caller) current() (*login, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.session, c.paused
+	return c.login, c.paused
 }
 
-// signedIn adopts the session of a sign-in.
+// signedIn replaces the login that the caller calls with.
 func (c *caller) signedIn(client *oauth2.Config, token *oauth2.Token) {
 	config := authclient.NewConfig(client, c.apis...)
 	transport, err := authclient.New(config, token)
 	if err != nil {
-		c.timeline.note("The session could not be used.")
+		c.timeline.note("The login could not be used.")
 		return
 	}
-	s := &session{client: client, transport: transport, lanes: make([]string, len(c.apis))}
+	s := &login{client: client, transport: transport, lanes: make([]string, len(c.apis))}
 	_, claims := decode(token.AccessToken)
 	var who struct {
 		Subject string `json:"sub"`
@@ -83,7 +83,7 @@ func (c *caller) signedIn(client *oauth2.Config, token *oauth2.Token) {
 		s.lanes[i] = token.AccessToken
 	}
 	c.mu.Lock()
-	c.session = s
+	c.login = s
 	c.mu.Unlock()
 	c.timeline.note("Signed in as " + s.user + ".")
 	for i := range s.lanes {
@@ -91,11 +91,11 @@ func (c *caller) signedIn(client *oauth2.Config, token *oauth2.Token) {
 	}
 }
 
-// signOut revokes the session's refresh token (RFC 7009) and forgets it.
+// signOut ends the login and revokes its refresh token (RFC 7009).
 func (c *caller) signOut(ctx context.Context, revocation string) {
 	c.mu.Lock()
-	s := c.session
-	c.session = nil
+	s := c.login
+	c.login = nil
 	c.mu.Unlock()
 	if s == nil {
 		return
@@ -111,7 +111,7 @@ func (c *caller) signOut(ctx context.Context, revocation string) {
 		}
 	}
 	if err != nil {
-		c.timeline.note("Signed out here. The authorization server could not be told: its session runs out by itself.")
+		c.timeline.note("Signed out here. The authorization server could not be reached: the refresh token works until it expires.")
 		return
 	}
 	c.timeline.note("Signed out. The refresh token is revoked.")
@@ -122,9 +122,9 @@ func (c *caller) pause(paused bool) {
 	c.paused = paused
 	c.mu.Unlock()
 	if paused {
-		c.timeline.note("The caller pauses.")
+		c.timeline.note("The caller is paused.")
 	} else {
-		c.timeline.note("The caller goes on.")
+		c.timeline.note("The caller has resumed.")
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *caller) run(ctx context.Context) error {
 	}
 }
 
-// callAll calls all lanes side by side and returns when all have answered.
+// callAll calls all lanes in parallel and returns when all have answered.
 func (c *caller) callAll(ctx context.Context) {
 	s, _ := c.current()
 	if s == nil {
@@ -157,21 +157,21 @@ func (c *caller) callAll(ctx context.Context) {
 	wait.Wait()
 }
 
-func (c *caller) callLane(ctx context.Context, s *session, lane int) {
+func (c *caller) callLane(ctx context.Context, s *login, lane int) {
 	token := s.token(lane)
 	e, err := c.call(ctx, lane, token)
 	if err != nil {
 		return
 	}
 	c.timeline.add(e)
-	if e.Status != http.StatusUnauthorized || !strings.Contains(e.Challenge, `error="invalid_token"`) || s.over() {
+	if e.Status != http.StatusUnauthorized || !strings.Contains(e.Challenge, `error="invalid_token"`) || s.hasEnded() {
 		return
 	}
 	fresh, err := s.transport.Refresh(ctx)
 	switch {
 	case errors.Is(err, authclient.ErrLoginRequired):
-		if s.end() {
-			c.timeline.note("The authorization server has ended the session: the user has to sign in again.")
+		if s.markEnded() {
+			c.timeline.note("The authorization server rejects the refresh token: the user must sign in again.")
 		}
 		c.timeline.add(event{Kind: "refresh", Lane: lane, Text: "invalid_grant"})
 		return
@@ -182,12 +182,12 @@ func (c *caller) callLane(ctx context.Context, s *session, lane int) {
 	c.timeline.add(event{Kind: "refresh", Lane: lane, OK: true})
 	s.setToken(lane, fresh.AccessToken)
 	c.showToken(lane, fresh.AccessToken)
-	if e, err := c.call(ctx, lane, fresh.AccessToken); err == nil { // the replay
+	if e, err := c.call(ctx, lane, fresh.AccessToken); err == nil { // the retry
 		c.timeline.add(e)
 	}
 }
 
-// call makes one request and describes the answer.
+// call sends one request and returns what the page shows of the answer.
 func (c *caller) call(ctx context.Context, lane int, token string) (event, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.apis[lane]+"/identity", nil)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *caller) call(ctx context.Context, lane int, token string) (event, error
 	}, response.Body.Close()
 }
 
-// showToken puts the decoded token on the timeline; not the token.
+// showToken puts the token's header and claims on the timeline, never the token.
 func (c *caller) showToken(lane int, token string) {
 	header, claims := decode(token)
 	var times struct {
@@ -218,7 +218,7 @@ func (c *caller) showToken(lane int, token string) {
 	c.timeline.add(event{Kind: "token", Lane: lane, IssuedAt: times.IssuedAt * 1000, Expires: times.Expires * 1000, Header: header, Claims: claims})
 }
 
-// decode reads a token's header and claims without judging them: for showing, never for deciding.
+// decode returns a token's header and claims without validating them: to be shown, never to decide with.
 func decode(token string) (header, claims json.RawMessage) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -232,26 +232,26 @@ func decode(token string) (header, claims json.RawMessage) {
 	return h, p
 }
 
-func (s *session) token(lane int) string {
+func (s *login) token(lane int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lanes[lane]
 }
 
-func (s *session) setToken(lane int, token string) {
+func (s *login) setToken(lane int, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lanes[lane] = token
 }
 
-func (s *session) over() bool {
+func (s *login) hasEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
 }
 
-// end marks the session as ended; it reports whether it was not yet.
-func (s *session) end() bool {
+// markEnded reports whether the login was not marked before.
+func (s *login) markEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := !s.ended

@@ -21,26 +21,26 @@ var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page.html"))
 
-// A live demo is the three programs, the caller, and the page that shows what they do.
+// live is the demo with its page: the programs, the caller, and what the page shows of them.
 type live struct {
 	servers  *servers
 	caller   *caller
-	forger   *forger
+	attacker *attacker
 	settings settings
 	logger   *slog.Logger
 	ended    context.Context // of the process: streams end with it
 }
 
-// stayUp serves until ctx ends.
-func stayUp(ctx context.Context, set settings, stdout io.Writer, logger *slog.Logger) error {
+// runLive serves the page and the programs until ctx ends.
+func runLive(ctx context.Context, set settings, stdout io.Writer, logger *slog.Logger) error {
 	l := &live{settings: set, logger: logger}
 	s, err := start(ctx, set, logger, l.prepare)
 	if err != nil {
 		return err
 	}
-	l.sayWhere(stdout)
+	l.printAddresses(stdout)
 	if err := l.signInAlice(ctx); err != nil && ctx.Err() == nil {
-		logger.Warn("the demo could not sign alice in by itself: use the page", "error", err)
+		logger.Warn("alice could not be signed in: sign in on the page", "error", err)
 	}
 	return s.wait()
 }
@@ -48,16 +48,16 @@ func stayUp(ctx context.Context, set settings, stdout io.Writer, logger *slog.Lo
 // prepare starts the caller and returns what the web client's port serves.
 func (l *live) prepare(ctx context.Context, s *servers) (_ http.Handler, err error) {
 	l.servers, l.ended = s, ctx
-	if l.forger, err = newForger(s.issuerURL); err != nil {
+	if l.attacker, err = newAttacker(s.issuerURL); err != nil {
 		return nil, err
 	}
-	l.caller = newCaller(s.apis, time.Second, s.switcher.on)
-	s.onSign = l.caller.signedIn
+	l.caller = newCaller(s.apis, time.Second, s.authServer.running)
+	s.onLogin = l.caller.signedIn
 	s.serve(func() error { return l.caller.run(ctx) }, nil)
 	return l.handler(), nil
 }
 
-// signInAlice lets the story begin without anybody: the demo's own browser fills in the form.
+// signInAlice lets the story begin without a person: it fills in the login form.
 func (l *live) signInAlice(ctx context.Context) error {
 	b := browser.New(nil)
 	page, err := b.Get(ctx, l.servers.clientURL+"/login")
@@ -71,7 +71,7 @@ func (l *live) signInAlice(ctx context.Context) error {
 	return err
 }
 
-func (l *live) sayWhere(w io.Writer) {
+func (l *live) printAddresses(w io.Writer) {
 	fmt.Fprintf(w, `
   Look at   %s
             The timeline of every call. alice is signed in already; sign in yourself as alice (password alice) or bob (bob).
@@ -82,8 +82,8 @@ func (l *live) sayWhere(w io.Writer) {
 		fmt.Fprintf(w, "  %-25s %s/identity\n", api.name, l.servers.apis[i])
 	}
 	fmt.Fprintf(w, `
-  An access token lives for %v. The Api1s differ in their clock skew: how long each takes it after that. Then they say
-  401 invalid_token, the caller refreshes, and its next call is answered.
+  An access token lives for %v. Each Api1 accepts it for its own clock skew longer. Then it answers 401 invalid_token,
+  the caller refreshes, and its next call succeeds.
   Ctrl-C ends everything.
 
 `, l.settings.lifetime)
@@ -98,7 +98,7 @@ func (l *live) handler() http.Handler {
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { l.caller.timeline.stream(w, r, l.ended) })
 	mux.HandleFunc("POST /do/{action}", l.do)
 
-	// A page of somebody else's must not press these buttons.
+	// Other sites' pages must not press these buttons.
 	protection := http.NewCrossOriginProtection()
 	return protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -119,7 +119,7 @@ func (l *live) page(w http.ResponseWriter, _ *http.Request) {
 		Lanes    []lane
 		Lifetime float64
 		Forged   []string
-	}{Lifetime: l.settings.lifetime.Seconds(), Forged: l.forger.names()}
+	}{Lifetime: l.settings.lifetime.Seconds(), Forged: l.attacker.names()}
 	for i, api := range l.settings.apis {
 		view.Lanes = append(view.Lanes, lane{Name: api.name, Skew: api.skew.Seconds(), Index: i})
 	}
@@ -134,7 +134,7 @@ func (l *live) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(body.Bytes())
 }
 
-// do is a button.
+// do carries out a button.
 func (l *live) do(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	ctx := r.Context()
@@ -149,26 +149,26 @@ func (l *live) do(w http.ResponseWriter, r *http.Request) {
 	case "revoke":
 		if s, _ := l.caller.current(); s != nil {
 			_, err = l.servers.issuer.Revoke(ctx, authserver.Selector{Subject: s.user}, "admin")
-			l.caller.timeline.note("The session was revoked at the authorization server. The APIs take the tokens that are out until they expire.")
+			l.caller.timeline.note("The grant was revoked at the authorization server. The APIs accept its access tokens until they expire.")
 		}
 	case "rotate":
 		if err = l.servers.issuer.Keys.Rotate(ctx); err == nil {
 			l.caller.timeline.note("The signing key was rotated: the next token names another kid.")
 		}
 	case "stop":
-		if err = l.servers.switcher.set(ctx, false); err == nil {
-			l.caller.timeline.note("The authorization server is stopped. The APIs serve on with the keys they have.")
+		if err = l.servers.authServer.setRunning(ctx, false); err == nil {
+			l.caller.timeline.note("The authorization server is stopped. The APIs go on with the keys that they have.")
 		}
 	case "start":
-		if err = l.servers.switcher.set(ctx, true); err == nil {
+		if err = l.servers.authServer.setRunning(ctx, true); err == nil {
 			l.caller.timeline.note("The authorization server is back.")
 		}
 	case "forge":
-		if !slices.Contains(l.forger.names(), r.FormValue("name")) {
-			http.Error(w, "there is no such bad token", http.StatusBadRequest)
+		if !slices.Contains(l.attacker.names(), r.FormValue("name")) {
+			http.Error(w, "there is no such forged token", http.StatusBadRequest)
 			return
 		}
-		err = l.forger.send(ctx, l.caller, r.FormValue("name"))
+		err = l.attacker.send(ctx, l.caller, r.FormValue("name"))
 	default:
 		http.NotFound(w, r)
 		return

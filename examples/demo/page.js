@@ -1,5 +1,5 @@
-// The live page: listens to the demo's event stream and draws each API's timeline as SVG. What it knows comes from the stream
-// alone; when the stream breaks it says so and stops the clock, rather than go on drawing what it can't know.
+// The live page listens to the demo's event stream and draws each API's timeline as SVG. All it shows comes from the stream.
+// When the stream breaks it says so and stops the clock.
 'use strict';
 
 const lanes = [...document.querySelectorAll('.lane')].map((node) => ({
@@ -12,7 +12,7 @@ const lanes = [...document.querySelectorAll('.lane')].map((node) => ({
 }));
 const keep = 10 * 60 * 1000;
 let offset = 0;        // the server's clock minus ours, in milliseconds
-let frozen = 0;        // the server's time at which the stream broke; 0: it is well
+let frozen = 0;        // the server's time at which the stream broke; 0: it is not broken
 let lastHeard = 0;     // our clock
 let state = null;
 
@@ -43,7 +43,7 @@ function heard() {
   }
 }
 
-// A stream that sends nothing for five seconds, although there is a status every two, is as good as broken.
+// There is a status every two seconds. A stream that is silent for five is taken for broken.
 function broken() {
   if (frozen || !state) {
     if (!state) byId('now').textContent = 'No connection to the demo yet…';
@@ -51,7 +51,7 @@ function broken() {
   }
   frozen = lastHeard + offset;
   const note = byId('broken');
-  note.textContent = `The connection to the demo is lost. What you see ends at ${clock(frozen)}; it goes on when the demo is back.`;
+  note.textContent = `The connection to the demo is lost. The timeline ends at ${clock(frozen)} and continues when the demo is back.`;
   note.hidden = false;
 }
 
@@ -76,7 +76,7 @@ function take(e) {
     case 'refresh':
       lane.refreshes.push({ t: e.t, ok: e.ok });
       forget(lane.refreshes, e.t);
-      log(e.t, e.ok ? `${name(lane)}: refused, refreshed.` : `${name(lane)}: refused, and the refresh failed: ${e.text}.`);
+      log(e.t, e.ok ? `${name(lane)}: rejected, refreshed.` : `${name(lane)}: rejected, and the refresh failed: ${e.text}.`);
       break;
     default:
       log(e.t, e.text);
@@ -100,10 +100,10 @@ function log(t, text) {
 }
 
 function showState() {
-  const who = state.ended ? `${state.signedIn}'s session has ended: sign in again` : state.signedIn ? `signed in as ${state.signedIn}` : 'nobody is signed in';
+  const who = state.ended ? `${state.signedIn} must sign in again` : state.signedIn ? `signed in as ${state.signedIn}` : 'nobody is signed in';
   byId('now').textContent = `${who[0].toUpperCase()}${who.slice(1)} · authorization server ${state.issuerUp ? 'running' : 'stopped'}${state.paused ? ' · caller paused' : ''}`;
   const pause = byId('pause');
-  pause.textContent = state.paused ? 'Let the caller go on' : 'Pause the caller';
+  pause.textContent = state.paused ? 'Resume the caller' : 'Pause the caller';
   pause.dataset.do = state.paused ? 'resume' : 'pause';
   const power = byId('power');
   power.textContent = state.issuerUp ? 'Stop the authorization server' : 'Start the authorization server';
@@ -161,7 +161,7 @@ function bar(parts, kind, from, to, width) {
 }
 
 function mark(x, c) {
-  // Refusals have a row of their own: the call that follows a refresh comes within the same pixel.
+  // Rejections have their own row: the retry after a refresh falls on the same pixel.
   if (c.forged) return `<path class="forged" d="M${x} 45l6 10h-12z"/>`;
   if (c.status !== 200) return `<path class="no" d="M${x - 4.5} 46.5l9 9m0 -9l-9 9"/>`;
   return `<circle class="${c.late ? 'late' : 'ok'}" cx="${x}" cy="35" r="${c.late ? 4 : 4.5}"/>`;
@@ -172,8 +172,8 @@ function countdown(lane, now) {
   if (!token || !state?.signedIn) return 'no token';
   if (now < token.exp) return `expires in ${seconds(token.exp - now)} s`;
   const left = token.exp + lane.skew - now;
-  if (left > 0) return `expired ${seconds(now - token.exp)} s ago; the skew keeps it for another ${seconds(left)} s`;
-  return `expired ${seconds(now - token.exp)} s ago, and past the skew`;
+  if (left > 0) return `expired ${seconds(now - token.exp)} s ago; the clock skew accepts it for another ${seconds(left)} s`;
+  return `expired ${seconds(now - token.exp)} s ago, past the clock skew too`;
 }
 
 // Buttons.
@@ -181,7 +181,7 @@ function countdown(lane, now) {
 async function press(action, body) {
   const response = await fetch(`/do/${action}`, { method: 'POST', body }).catch(() => null);
   if (!response) broken();
-  else if (!response.ok) log(serverNow(), `That did not work (${response.status}).`);
+  else if (!response.ok) log(serverNow(), `The demo answered with status ${response.status}.`);
 }
 
 document.addEventListener('click', (e) => {

@@ -16,7 +16,7 @@ import (
 	"github.com/bearergate/bearergate/examples/internal/webclient"
 )
 
-// settings are what the story varies.
+// settings are what differs between the story in the terminal and the live page.
 type settings struct {
 	issuerAddr, clientAddr string
 	lifetime               time.Duration
@@ -32,25 +32,23 @@ type apiSettings struct {
 	requireExp bool
 }
 
-// servers are the programs of the story in one process, each behind its own listener: they speak HTTP with one another
-// as if they were far apart.
+// servers are the programs of the story in one process. Each has its own listener, and they speak HTTP with one another.
 type servers struct {
-	issuer    *issuer.Issuer
-	issuerURL string
-	switcher  *switcher // in front of issuer
-	apis      []string  // their URLs
-	client    *webclient.App
-	clientURL string
+	issuer     *issuer.Issuer
+	issuerURL  string
+	authServer *stoppableServer // in front of issuer
+	apis       []string         // their URLs
+	client     *webclient.App
+	clientURL  string
 
-	ended  chan error
-	stop   context.CancelFunc
-	count  int
-	onSign func(*oauth2.Config, *oauth2.Token) // told of sign-ins at the web client
-
+	ended   chan error
+	stop    context.CancelFunc
+	count   int
+	onLogin func(*oauth2.Config, *oauth2.Token) // is called after each login at the web client
 }
 
-// start opens all listeners and serves them until ctx ends or one of them fails. front is what the web client's port
-// serves, made when everything behind it is there.
+// start opens all listeners and serves them until ctx ends or one of them fails. front returns what the web client's port
+// serves; it is called when all servers behind it exist.
 func start(ctx context.Context, set settings, logger *slog.Logger, front func(context.Context, *servers) (http.Handler, error)) (_ *servers, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	s := &servers{ended: make(chan error, 4+len(set.apis)), stop: stop}
@@ -61,7 +59,7 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 		}
 		stop()
 		for _, l := range open {
-			_ = l.Close() // the servers that run already close theirs; a second time does no harm
+			_ = l.Close() // running servers close theirs too; closing twice is harmless
 		}
 	}()
 	listen := func(name, addr string) (net.Listener, error) {
@@ -90,7 +88,7 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 	}
 
 	data := issuer.Demo()
-	for i := range data.Clients { // the same redirect URI, wherever the web client listens today
+	for i := range data.Clients { // the web client may listen on another port than the demo data's
 		if data.Clients[i].ID == "mvc client" {
 			data.Clients[i].RedirectURIs = append(data.Clients[i].RedirectURIs, redirectURI(s.clientURL))
 		}
@@ -100,16 +98,16 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 		RefreshGrace: 10 * time.Second, KeyRotation: 24 * time.Hour, Data: &data,
 	}, logger); err != nil {
 		if usage := (*program.UsageError)(nil); errors.As(err, &usage) && usage.Flag == "issuer" {
-			usage.Flag = "authserver-addr" // which the issuer's name is made of here
+			usage.Flag = "authserver-addr" // the issuer's name is made from it
 		}
 		return nil, err
 	}
 	if s.client, err = webclient.New(webclient.Options{
 		Issuer: s.issuerURL, API: s.apis[0], ClientID: "mvc client", ClientSecret: "mvc secret",
 		Scope: "openid profile email phone address api1 offline_access",
-		OnSignIn: func(client *oauth2.Config, token *oauth2.Token) {
-			if s.onSign != nil {
-				s.onSign(client, token)
+		OnLogin: func(client *oauth2.Config, token *oauth2.Token) {
+			if s.onLogin != nil {
+				s.onLogin(client, token)
 			}
 		},
 	}, clientListener.Addr(), logger); err != nil {
@@ -124,13 +122,13 @@ func start(ctx context.Context, set settings, logger *slog.Logger, front func(co
 		}
 	}
 
-	s.switcher = newSwitcher(s.issuer.Handler(), issuerListener, logger)
+	s.authServer = newStoppableServer(s.issuer.Handler(), issuerListener, logger)
 	page, err := front(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	s.serve(func() error { return s.issuer.Run(ctx) }, nil)
-	s.serve(func() error { return s.switcher.run(ctx) }, s.issuer.CloseStore)
+	s.serve(func() error { return s.authServer.run(ctx) }, s.issuer.CloseStore)
 	for i, api := range apis {
 		s.serve(func() error { return program.Serve(ctx, apiListeners[i], api, logger) }, api.Close)
 	}
@@ -143,7 +141,7 @@ func (s *servers) serve(run, closeAfter func() error) {
 	go func() {
 		err := run()
 		if errors.Is(err, context.Canceled) {
-			err = nil // that is how all of them end
+			err = nil // all of them end that way
 		}
 		if closeAfter != nil {
 			err = errors.Join(err, closeAfter())
@@ -152,7 +150,7 @@ func (s *servers) serve(run, closeAfter func() error) {
 	}()
 }
 
-// wait returns when all servers have ended; it ends them all when one does.
+// wait returns when all servers have ended. When one ends, it ends the others.
 func (s *servers) wait() error {
 	var errs []error
 	for range s.count {

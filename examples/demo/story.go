@@ -19,22 +19,22 @@ import (
 	"github.com/bearergate/bearergate/middleware/authclient"
 )
 
-// A story is the steps A to H of RFC 6749 §1.5, told over real HTTP, and what the two settings of Api1 change in them.
+// A story is the steps A to H of RFC 6749, Section 1.5, over real HTTP, and what Api1's two settings change in them.
 type story struct {
 	servers        *servers
 	lifetime, skew time.Duration
 	out            io.Writer
 	http           *http.Client
 
-	issued       time.Time // when the access token in hand was; before the first one: when the story began
-	steps, wrong int
+	issued        time.Time // when the access token in hand was; before the first one: when the story began
+	steps, failed int
 }
 
 func newStory(s *servers, out io.Writer, lifetime, skew time.Duration) *story {
 	return &story{servers: s, lifetime: lifetime, skew: skew, out: out, http: &http.Client{Timeout: 10 * time.Second}}
 }
 
-// tokens is a token endpoint's answer, as far as the story looks at it.
+// tokens is what the story reads of a token endpoint's answer.
 type tokens struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -43,18 +43,18 @@ type tokens struct {
 	ExpiresIn    int    `json:"expires_in"`
 }
 
-// step prints one line and counts whether it was right.
-func (s *story) step(letter, what string, right bool, answer string) {
+// step prints one line and counts it.
+func (s *story) step(letter, what string, passed bool, answer string) {
 	s.steps++
 	mark := "ok"
-	if !right {
-		s.wrong++
+	if !passed {
+		s.failed++
 		mark = "WRONG"
 	}
 	fmt.Fprintf(s.out, "%7.2fs  %-2s %-57s %s  [%s]\n", time.Since(s.issued).Seconds(), letter, what, answer, mark)
 }
 
-func (s *story) tell(ctx context.Context) error {
+func (s *story) run(ctx context.Context) error {
 	s.issued = time.Now()
 	fmt.Fprintf(s.out, "seconds since the access token was issued; it lives for %v, and Api1's clock skew is %v\n\n", s.lifetime, s.skew)
 
@@ -77,7 +77,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	twin, err := s.secondSession(ctx) // a second session, in the hands of authclient: it makes the same calls at the same times
+	through, err := s.loginThroughAuthclient(ctx) // a second login, for the same calls at the same times
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.call(ctx, "C", "GET /identity", first.AccessToken, http.StatusOK); err != nil {
 		return err
 	}
-	s.callTwin(ctx, twin)
+	s.callThroughAuthclient(ctx, through)
 	if err := s.call(ctx, "D", "GET /identity again", first.AccessToken, http.StatusOK); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.call(ctx, "E", "GET /identity, past exp but inside the skew", first.AccessToken, http.StatusOK); err != nil {
 		return err
 	}
-	s.callTwin(ctx, twin)
+	s.callThroughAuthclient(ctx, through)
 
 	if err := sleepUntil(ctx, exp.Add(s.skew+50*time.Millisecond)); err != nil {
 		return err
@@ -115,14 +115,14 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.call(ctx, "", "GET /identity with the new access token", second.AccessToken, http.StatusOK); err != nil {
 		return err
 	}
-	s.callTwin(ctx, twin)
-	s.step("", "the same calls through authclient: no 401 was seen", twin.calls == 3 && twin.refused == 0 && twin.refreshes > 0,
-		fmt.Sprintf("%d calls, refreshed %d time(s)", twin.calls, twin.refreshes))
+	s.callThroughAuthclient(ctx, through)
+	s.step("", "the same calls through authclient: no 401 was seen", through.calls == 3 && through.refused == 0 && through.refreshes > 0,
+		fmt.Sprintf("%d calls, refreshed %d time(s)", through.calls, through.refreshes))
 
 	return s.withoutExpiry(ctx)
 }
 
-// withoutExpiry is the second half: a token that never says when it ends.
+// withoutExpiry is the second half: a token without exp, and an API for each value of RequireExpirationTime.
 func (s *story) withoutExpiry(ctx context.Context) error {
 	fmt.Fprintf(s.out, "\nA token without exp, otherwise like the others:\n\n")
 	now := time.Now()
@@ -140,7 +140,7 @@ func (s *story) withoutExpiry(ctx context.Context) error {
 	return s.callAt(ctx, s.servers.apis[1], "", "GET /identity, RequireExpirationTime = false", endless, http.StatusOK)
 }
 
-// signIn is what the person and their browser do: it ends with a code.
+// signIn does what alice and her browser do, and returns the code.
 func (s *story) signIn(ctx context.Context) (code, verifier string, err error) {
 	client := s.oauth()
 	verifier, state := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
@@ -171,7 +171,7 @@ func (s *story) token(ctx context.Context, form url.Values) (*tokens, error) {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth(url.QueryEscape("mvc client"), url.QueryEscape("mvc secret")) // RFC 6749 §2.3.1: form-encoded first
+	request.SetBasicAuth(url.QueryEscape("mvc client"), url.QueryEscape("mvc secret")) // RFC 6749, Section 2.3.1: form-encoded first
 	response, err := s.http.Do(request)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (s *story) call(ctx context.Context, letter, what, token string, want int) 
 	return s.callAt(ctx, s.servers.apis[0], letter, what, token, want)
 }
 
-// callAt calls an Api1. A refusal's WWW-Authenticate line is part of the story.
+// callAt calls an Api1 and prints the challenge of a refusal.
 func (s *story) callAt(ctx context.Context, api, letter, what, token string, want int) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/identity", nil)
 	if err != nil {
@@ -205,27 +205,27 @@ func (s *story) callAt(ctx context.Context, api, letter, what, token string, wan
 		return err
 	}
 	challenge := response.Header.Get("WWW-Authenticate")
-	right := response.StatusCode == want
+	passed := response.StatusCode == want
 	switch want {
 	case http.StatusOK:
-		right = right && bytes.Contains(body, []byte(`"alice"`))
+		passed = passed && bytes.Contains(body, []byte(`"alice"`))
 	case http.StatusUnauthorized:
-		right = right && strings.HasPrefix(challenge, "Bearer ") && strings.Contains(challenge, `error="invalid_token"`)
+		passed = passed && strings.HasPrefix(challenge, "Bearer ") && strings.Contains(challenge, `error="invalid_token"`)
 	}
-	s.step(letter, what, right, response.Status)
+	s.step(letter, what, passed, response.Status)
 	if challenge != "" {
 		fmt.Fprintf(s.out, "             WWW-Authenticate: %s\n", challenge)
 	}
 	return nil
 }
 
-// A twin is a session that authclient looks after.
-type twin struct {
+// An authclientCaller calls Api1 through an authclient.Transport, which refreshes for it.
+type authclientCaller struct {
 	client                    *http.Client
 	calls, refused, refreshes int
 }
 
-func (s *story) secondSession(ctx context.Context) (*twin, error) {
+func (s *story) loginThroughAuthclient(ctx context.Context) (*authclientCaller, error) {
 	code, verifier, err := s.signIn(ctx)
 	if err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ func (s *story) secondSession(ctx context.Context) (*twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &twin{}
+	t := &authclientCaller{}
 	config := authclient.NewConfig(s.oauth(), s.servers.apis[0])
 	config.Save = func(context.Context, *oauth2.Token) error { t.refreshes++; return nil }
 	transport, err := authclient.New(config, token)
@@ -245,7 +245,7 @@ func (s *story) secondSession(ctx context.Context) (*twin, error) {
 	return t, nil
 }
 
-func (s *story) callTwin(ctx context.Context, t *twin) {
+func (s *story) callThroughAuthclient(ctx context.Context, t *authclientCaller) {
 	t.calls++
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.servers.apis[0]+"/identity", nil)
 	if err != nil {
@@ -263,7 +263,7 @@ func (s *story) callTwin(ctx context.Context, t *twin) {
 	}
 }
 
-// expiry reads exp without judging the token: the client knows when to come back, the API decides.
+// expiry reads exp without validating the token: here it only says how long to wait.
 func expiry(token string) (time.Time, error) {
 	var claims jwt.RegisteredClaims
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil {

@@ -29,16 +29,16 @@ type event struct {
 	Claims   json.RawMessage `json:"claims,omitempty"`
 }
 
-// status is what holds now, in contrast to what happened.
+// status is the present state; events are what happened.
 type status struct {
 	Now      int64  `json:"now"`
 	SignedIn string `json:"signedIn"` // the user; empty: nobody
-	Ended    bool   `json:"ended"`    // the session was ended by the authorization server
+	Ended    bool   `json:"ended"`    // the authorization server rejects the refresh token
 	Paused   bool   `json:"paused"`
 	IssuerUp bool   `json:"issuerUp"`
 }
 
-// A timeline remembers the last events and tells them to every page that listens.
+// A timeline keeps the last events and streams them to every open page.
 type timeline struct {
 	mu     sync.Mutex
 	events []event
@@ -83,8 +83,8 @@ func (t *timeline) since(seq int64) ([]event, <-chan struct{}) {
 	return append([]event(nil), t.events[first:]...), t.wake
 }
 
-// stream sends the events to one page (server-sent events), from where it left off, until it goes or ended is done. Every
-// two seconds at least there is a status, so that a page can tell a quiet stream from a broken one.
+// stream sends the events to one page (server-sent events) from where it left off, until the page closes or ended is done.
+// It sends a status at least every two seconds, so that a page can tell a quiet stream from a broken one.
 func (t *timeline) stream(w http.ResponseWriter, r *http.Request, ended context.Context) {
 	seq, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *timeline) stream(w http.ResponseWriter, r *http.Request, ended context.
 	defer beat.Stop()
 	for {
 		events, more := t.since(seq)
-		// The server's write timeout is for answers that end; this one lives as long as each write is quick.
+		// The server's write timeout is for answers that end; here each write has its own.
 		if err := control.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			return
 		}

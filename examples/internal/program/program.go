@@ -1,5 +1,5 @@
-// Package program is what the example programs have in common: flags that answer plainly, one line when a port is in
-// use, a log on stderr, and an end within five seconds of SIGINT or SIGTERM.
+// Package program is what the example programs share. A mistake in a flag and a port in use end a program with one line that
+// says so; it logs to stderr, and it ends within five seconds of SIGINT or SIGTERM.
 package program
 
 import (
@@ -24,15 +24,6 @@ const (
 	ExitUsage = 2 // an unknown flag or a bad value
 )
 
-// UsageError is a flag that parsed but cannot be used; the program ends with ExitUsage.
-type UsageError struct {
-	Flag string // its name without the dash
-	Err  error
-}
-
-func (e *UsageError) Error() string { return fmt.Sprintf("flag -%s: %v", e.Flag, e.Err) }
-func (e *UsageError) Unwrap() error { return e.Err }
-
 // Main runs a program and ends the process. define declares the flags; run gets a context that ends with SIGINT or
 // SIGTERM, stdout, and a logger that writes slog text to stderr.
 func Main(name string, define func(*flag.FlagSet), run func(context.Context, io.Writer, *slog.Logger) error) {
@@ -50,6 +41,8 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 	err := flags.Parse(args)
 	if err == nil && flags.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	} else if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = parseError(flags, err)
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -58,7 +51,7 @@ func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writ
 		flags.PrintDefaults()
 		return ExitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(err))
 		return ExitUsage
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))

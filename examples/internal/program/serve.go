@@ -29,8 +29,8 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	return ServeDraining(ctx, listener, handler, logger, 0)
 }
 
-// ServeDraining is Serve with a notice: once ctx has ended it goes on for drain, in which /readyz says 503 and connections are
-// not kept alive, so that a load balancer stops to send requests before they are refused.
+// ServeDraining is Serve, but it keeps answering for drain after ctx has ended. In that time /readyz says 503 and connections are
+// not kept alive, so that a load balancer stops sending requests before they are refused.
 func ServeDraining(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger, drain time.Duration) error {
 	var draining atomic.Bool
 	server := Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,13 +59,13 @@ func ServeDraining(ctx context.Context, listener net.Listener, handler http.Hand
 	defer cancel()
 	err := server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		// What is left are connections that never asked anything, as browsers open them in advance, or never end.
+		// What is left never sent a request, as browsers open connections in advance, or never ends.
 		return server.Close()
 	}
 	return err
 }
 
-// CheckDrain judges the value of the flag -drain.
+// CheckDrain reports a value of the flag -drain that is out of range.
 func CheckDrain(drain time.Duration) error {
 	if drain < 0 || drain > time.Minute {
 		return &UsageError{Flag: "drain", Err: fmt.Errorf("%v is not between 0s and 1m", drain)}

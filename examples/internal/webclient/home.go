@@ -27,7 +27,8 @@ type view struct {
 	Problem   string
 }
 
-// home calls Api1. A 401 is not handled here: the session's HTTP client renews the token and asks once more; what arrives is final.
+// home calls Api1. It does not handle a 401: the session's HTTP client refreshes the token and retries once, so what arrives
+// is final.
 func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	s, ok := a.sessions.get(r, sessionCookie)
 	if !ok {
@@ -36,7 +37,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	}
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, a.options.API+"/identity", nil)
 	if err != nil {
-		a.fail(w, http.StatusInternalServerError, "The call could not be made.", err)
+		a.fail(w, http.StatusInternalServerError, "The request to Api1 could not be created.", err)
 		return
 	}
 	response, err := s.api.Do(request)
@@ -55,7 +56,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	switch {
 	case err != nil:
-		a.fail(w, http.StatusBadGateway, "Api1's answer broke off.", err)
+		a.fail(w, http.StatusBadGateway, "Api1's answer was cut off.", err)
 		return
 	case response.StatusCode == http.StatusUnauthorized && s.over():
 		a.signInAgain(w, r)
@@ -79,7 +80,7 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	a.show(w, http.StatusOK, view{SignedIn: true, Name: claims.Name, Identity: pretty.String(), ExpiresAt: s.tokens().ExpiresAt})
 }
 
-// signInAgain is for a session that the authorization server has ended: it is gone here too.
+// signInAgain drops a session that the authorization server has ended.
 func (a *App) signInAgain(w http.ResponseWriter, r *http.Request) {
 	a.sessions.take(r, sessionCookie)
 	dropCookie(w, sessionCookie)

@@ -41,13 +41,13 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 		oauth2.S256ChallengeOption(s.verifier), oauth2.SetAuthURLParam("nonce", s.nonce)), http.StatusFound)
 }
 
-// callback receives the authorization server's answer (RFC 6749 §4.1.2).
+// callback receives the authorization server's answer (RFC 6749, Section 4.1.2).
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	s, ok := a.logins.take(r, loginCookie)
 	dropCookie(w, loginCookie)
 	query := r.URL.Query()
 	if !ok || time.Now().After(s.expires) || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(s.state)) != 1 {
-		a.fail(w, http.StatusBadRequest, "This answer belongs to no sign-in of this browser. Please sign in again.", errors.New("unknown state"))
+		a.fail(w, http.StatusBadRequest, "This sign-in was started elsewhere or took too long. Please sign in again.", errors.New("unknown state"))
 		return
 	}
 	if code := query.Get("error"); code != "" {
@@ -59,7 +59,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadGateway, "The authorization server could not be reached.", err)
 		return
 	}
-	if iss := query.Get("iss"); iss != "" && iss != found.Issuer { // RFC 9207 §2.4: an answer of another server
+	if iss := query.Get("iss"); iss != "" && iss != found.Issuer { // RFC 9207, Section 2.4: the answer of another server
 		a.fail(w, http.StatusBadRequest, "This answer comes from another authorization server.", errors.New("iss differs"))
 		return
 	}
@@ -72,19 +72,19 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := a.checkIDToken(r.Context(), token, s.nonce); err != nil {
-		a.fail(w, http.StatusBadGateway, "The ID token does not fit this sign-in.", err)
+		a.fail(w, http.StatusBadGateway, "The ID token does not belong to this sign-in.", err)
 		return
 	}
 	session, err := a.newSession(config, token)
 	if err != nil {
-		a.fail(w, http.StatusInternalServerError, "The session could not be made.", err)
+		a.fail(w, http.StatusInternalServerError, "The session could not be created.", err)
 		return
 	}
 	cookie := random()
 	a.sessions.put(cookie, session)
 	setCookie(w, sessionCookie, cookie, 12*time.Hour)
-	if a.options.OnSignIn != nil {
-		a.options.OnSignIn(config, token)
+	if a.options.OnLogin != nil {
+		a.options.OnLogin(config, token)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -105,12 +105,13 @@ func (a *App) checkIDToken(ctx context.Context, token *oauth2.Token, nonce strin
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(claims.Nonce), []byte(nonce)) != 1 {
-		return errors.New("webclient: the ID token's nonce is another sign-in's")
+		return errors.New("webclient: the ID token has the nonce of another sign-in")
 	}
 	return nil
 }
 
-// logout forgets the session here, then ends the one at the authorization server (OpenID Connect RP-Initiated Logout).
+// logout ends the session here, then sends the browser to end the one at the authorization server (OpenID Connect
+// RP-Initiated Logout).
 func (a *App) logout(w http.ResponseWriter, r *http.Request) {
 	s, ok := a.sessions.take(r, sessionCookie)
 	dropCookie(w, sessionCookie)
@@ -124,11 +125,11 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	// Without id_token_hint the server asks the person to confirm; with it, a token would stand in the browser's history.
+	// Without id_token_hint the server asks the person to confirm; with it, a token would be in the browser's history.
 	http.Redirect(w, r, found.EndSession+"?"+url.Values{"client_id": {a.options.ClientID}}.Encode(), http.StatusSeeOther)
 }
 
-// revoke makes a refresh token worthless (RFC 7009): a session that ends here must not live on in somebody's copy.
+// revoke revokes a refresh token (RFC 7009): after logout, a stolen copy must not work.
 func (a *App) revoke(ctx context.Context, endpoint, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -149,7 +150,7 @@ func (a *App) revoke(ctx context.Context, endpoint, token string) error {
 	return errors.Join(err, response.Body.Close())
 }
 
-// oauthCode is the error code of a token endpoint's answer, for the page: a registered word, never the description.
+// oauthCode returns the error code of a token endpoint's answer for the page: a registered code, never the description.
 func oauthCode(err error) string {
 	var answer *oauth2.RetrieveError
 	if errors.As(err, &answer) && answer.ErrorCode != "" {

@@ -32,8 +32,8 @@ type Options struct {
 
 	Client *http.Client // for the issuer and the API; nil: http.DefaultTransport with no redirects followed
 
-	// OnSignIn, if set, is told of every new session.
-	OnSignIn func(client *oauth2.Config, token *oauth2.Token)
+	// OnLogin, if set, is called after every login.
+	OnLogin func(client *oauth2.Config, token *oauth2.Token)
 }
 
 // Define declares the flags.

@@ -248,8 +248,8 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		status int
 		shown  string
 	}{
-		{"without state", func(string) url.Values { return url.Values{"code": {"c"}} }, http.StatusBadRequest, "belongs to no sign-in"},
-		{"another state", func(s string) url.Values { return url.Values{"code": {"c"}, "state": {s + "x"}} }, http.StatusBadRequest, "belongs to no sign-in"},
+		{"without state", func(string) url.Values { return url.Values{"code": {"c"}} }, http.StatusBadRequest, "started elsewhere or took too long"},
+		{"another state", func(s string) url.Values { return url.Values{"code": {"c"}, "state": {s + "x"}} }, http.StatusBadRequest, "started elsewhere or took too long"},
 		{"an error", func(s string) url.Values { return url.Values{"error": {"access_denied"}, "state": {s}} }, http.StatusForbidden, "refused: access_denied"},
 		{"an error with markup", func(s string) url.Values { return url.Values{"error": {"<script>"}, "state": {s}} }, http.StatusForbidden, "&lt;script&gt;"},
 		{"another issuer", func(s string) url.Values {

@@ -9,11 +9,11 @@ import (
 	"github.com/bearergate/bearergate/middleware/authtest"
 )
 
-// A forger sends the classic bad tokens, as somebody would who knows everything about the issuer but its private key.
-type forger struct{ tokens []authtest.BadToken }
+// An attacker sends the classic bad tokens. It knows everything about the issuer but its private key.
+type attacker struct{ tokens []authtest.BadToken }
 
-func newForger(issuer string) (*forger, error) {
-	f := &forger{}
+func newAttacker(issuer string) (*attacker, error) {
+	f := &attacker{}
 	err := outsideATest(func(tb testing.TB) {
 		f.tokens = authtest.NewIssuer(tb, authtest.IssuedBy(issuer), authtest.Audience("api1"), authtest.ExpiresIn(365*24*time.Hour)).BadTokens()
 	})
@@ -21,7 +21,7 @@ func newForger(issuer string) (*forger, error) {
 }
 
 // names lists the tokens that can be sent in an Authorization header.
-func (f *forger) names() []string {
+func (f *attacker) names() []string {
 	var names []string
 	for _, t := range f.tokens {
 		names = append(names, t.Name)
@@ -30,7 +30,7 @@ func (f *forger) names() []string {
 }
 
 // send sends the named token to every Api1.
-func (f *forger) send(ctx context.Context, c *caller, name string) error {
+func (f *attacker) send(ctx context.Context, c *caller, name string) error {
 	for _, token := range f.tokens {
 		if token.Name != name {
 			continue
@@ -39,8 +39,8 @@ func (f *forger) send(ctx context.Context, c *caller, name string) error {
 		for lane := range c.apis {
 			e, err := c.call(ctx, lane, token.Token)
 			if err != nil {
-				// Some of them can't even be written into a header: the client's own HTTP library refuses.
-				c.timeline.note("This one does not fit into a header: it can't be sent.")
+				// Some can't be written into a header at all: net/http refuses.
+				c.timeline.note("This token can't be sent: an HTTP header can't carry it.")
 				return nil
 			}
 			e.Forged, e.Text = true, name
@@ -51,8 +51,8 @@ func (f *forger) send(ctx context.Context, c *caller, name string) error {
 	return fmt.Errorf("there is no bad token %q", name)
 }
 
-// outsideATest runs what wants a test: authtest is made for those, and here it is the demo that borrows it. What the test would
-// be failed with becomes an error.
+// outsideATest runs code that needs a testing.TB: authtest is made for tests, and the demo borrows it. What would fail the test
+// becomes an error.
 func outsideATest(run func(testing.TB)) (err error) {
 	tb := &notATest{}
 	defer func() {

@@ -11,9 +11,8 @@ import (
 	"github.com/bearergate/bearergate/examples/internal/program"
 )
 
-// A switcher serves a handler that can be stopped and started again: not by answering with errors but by closing its
-// port, as when the process were gone.
-type switcher struct {
+// A stoppableServer can be stopped and started again. While it is stopped its port is closed, as if the process were gone.
+type stoppableServer struct {
 	handler http.Handler
 	logger  *slog.Logger
 	addr    string
@@ -24,19 +23,19 @@ type switcher struct {
 	stopped  chan error // of the server that runs
 }
 
-func newSwitcher(handler http.Handler, listener net.Listener, logger *slog.Logger) *switcher {
-	return &switcher{handler: handler, logger: logger, addr: listener.Addr().String(), listener: listener}
+func newStoppableServer(handler http.Handler, listener net.Listener, logger *slog.Logger) *stoppableServer {
+	return &stoppableServer{handler: handler, logger: logger, addr: listener.Addr().String(), listener: listener}
 }
 
-// on reports whether the server is running.
-func (s *switcher) on() bool {
+// running reports whether the server is running.
+func (s *stoppableServer) running() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stop != nil
 }
 
-// set starts or stops the server, and returns when that is done.
-func (s *switcher) set(ctx context.Context, on bool) error {
+// setRunning starts or stops the server, and returns when that is done.
+func (s *stoppableServer) setRunning(ctx context.Context, on bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if on == (s.stop != nil) {
@@ -55,7 +54,7 @@ func (s *switcher) set(ctx context.Context, on bool) error {
 			return err
 		}
 	}
-	// Not the request's context: the server outlives the button that started it. run stops it.
+	// Not the request's context: the server runs on after the request that started it. run stops it.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.stopped = stop, make(chan error, 1)
 	stopped := s.stopped
@@ -64,8 +63,8 @@ func (s *switcher) set(ctx context.Context, on bool) error {
 }
 
 // run serves until ctx ends.
-func (s *switcher) run(ctx context.Context) error {
-	err := s.set(ctx, true)
+func (s *stoppableServer) run(ctx context.Context) error {
+	err := s.setRunning(ctx, true)
 	<-ctx.Done()
-	return errors.Join(err, s.set(context.WithoutCancel(ctx), false))
+	return errors.Join(err, s.setRunning(context.WithoutCancel(ctx), false))
 }
