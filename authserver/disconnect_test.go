@@ -109,7 +109,7 @@ func TestSlowerOfTwoRequests(t *testing.T) {
 			lost = w.do(as(formRequest("/token", form...), mvcID, mvcKey).WithContext(ctx))
 			return w, lost, won
 		}
-		t.Run(row.reason+", and hangs up", func(t *testing.T) {
+		t.Run(row.reason+", and disconnects", func(t *testing.T) {
 			w, _, won := race(t, func(l *disconnecting, disconnectingStore func()) { l.late = disconnectingStore })
 			assert.Equal(t, row.reason, w.row(won).RevokeReason)
 		})

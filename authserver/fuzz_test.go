@@ -3,6 +3,7 @@ package authserver_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -185,5 +186,28 @@ func FuzzClientAssertion(f *testing.F) {
 		r := formRequest("/token", "grant_type", "client_credentials", "client_assertion", assertion,
 			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		require.Contains(t, []int{400, 401}, w.fuzzed(t, r).status, "nobody has the client's key")
+	})
+}
+
+func FuzzRevocationCursor(f *testing.F) {
+	for _, table := range []map[string]string{goodCursors, badCursors} {
+		for _, c := range table {
+			f.Add(c)
+		}
+	}
+	w := newWorld(f)
+	w.mvc("/revoke", "token", w.refreshToken())
+	f.Fuzz(func(t *testing.T, since string) {
+		w.t = t
+		out := w.revoked(since)
+		require.Contains(t, []int{200, 400}, out.status)
+		if out.status == 200 && since != "" {
+			entries(t, out)
+			require.Equal(t, 200, w.revoked(out.str("cursor")).status, "what is handed out can be read")
+			raw, err := base64.RawURLEncoding.Strict().DecodeString(since)
+			require.NoError(t, err)
+			require.Equal(t, since, base64.RawURLEncoding.EncodeToString(raw), "every cursor has one spelling")
+			require.Contains(t, []int{9, 33}, len(raw))
+		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 //
 // fresh is true if the client asks for a new sign-in (prompt=login, or max_age has passed), or if its id_token_hint
 // names another user than the function has just returned. If the client forbids a page (prompt=none), what the function
-// writes is dropped.
+// writes is discarded.
 //
 // ErrAccessDenied goes to the client as access_denied, any other error as server_error.
 type LoginFunc func(w http.ResponseWriter, r *http.Request, fresh bool) (*Login, error)
@@ -35,7 +35,7 @@ func (s *Server) applicationLogin(
 	w http.ResponseWriter, r *http.Request, a *authorization, query string, fresh, none bool,
 ) (l *Login, done bool, refusal *oauthError) {
 	if none {
-		w = dropped{http.Header{}}
+		w = discarded{http.Header{}}
 	}
 	ask := func(fresh bool, back string) (*Login, error) {
 		in := r.Clone(r.Context())
@@ -70,9 +70,9 @@ func (s *Server) applicationLogin(
 	return l, l == nil, nil
 }
 
-// dropped is a ResponseWriter that discards everything.
-type dropped struct{ header http.Header }
+// discarded is a ResponseWriter that discards what is written.
+type discarded struct{ header http.Header }
 
-func (d dropped) Header() http.Header         { return d.header }
-func (d dropped) Write(b []byte) (int, error) { return len(b), nil }
-func (d dropped) WriteHeader(int)             {}
+func (d discarded) Header() http.Header         { return d.header }
+func (d discarded) Write(b []byte) (int, error) { return len(b), nil }
+func (d discarded) WriteHeader(int)             {}

@@ -347,6 +347,6 @@ func TestTooManyGenerationsBehindRevokes(t *testing.T) {
 	}
 	newest := tokens[len(tokens)-1]
 	assert.Equal(t, newest, w.refresh(tokens[1]).str("refresh_token"), "eight behind, in the grace")
-	w.refused(w.refresh(tokens[0]), "invalid_grant") // nine behind: the row does not remember when that was superseded
+	w.refused(w.refresh(tokens[0]), "invalid_grant") // nine behind: the history of the row does not go back that far
 	w.refused(w.refresh(newest), "invalid_grant")
 }

@@ -389,26 +389,3 @@ func TestRevocationThatShowsUpLate(t *testing.T) {
 	w.mvc("/revoke", "token", walking)
 	assert.Contains(t, entries(t, w.revoked(ahead)), w.row(walking).ID, "a cursor of a clock that is ahead hides nothing")
 }
-
-func FuzzRevocationCursor(f *testing.F) {
-	for _, table := range []map[string]string{goodCursors, badCursors} {
-		for _, c := range table {
-			f.Add(c)
-		}
-	}
-	w := newWorld(f)
-	w.mvc("/revoke", "token", w.refreshToken())
-	f.Fuzz(func(t *testing.T, since string) {
-		w.t = t
-		out := w.revoked(since)
-		require.Contains(t, []int{200, 400}, out.status)
-		if out.status == 200 && since != "" {
-			entries(t, out)
-			require.Equal(t, 200, w.revoked(out.str("cursor")).status, "what is handed out can be read")
-			raw, err := base64.RawURLEncoding.Strict().DecodeString(since)
-			require.NoError(t, err)
-			require.Equal(t, since, base64.RawURLEncoding.EncodeToString(raw), "every cursor has one spelling")
-			require.Contains(t, []int{9, 33}, len(raw))
-		}
-	})
-}
