@@ -1,4 +1,5 @@
-// Command api1 is a resource server: GET /identity answers with the claims of a good access token, and refuses all others.
+// Command api1 is a resource server: GET /identity answers with the claims of a valid access token and rejects
+// all others.
 package main
 
 import (

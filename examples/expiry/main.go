@@ -1,5 +1,5 @@
-// Command expiry tells on a virtual clock, in a second, what happens to a call when its access token expires: three Api1s
-// side by side that differ in nothing but their clock skew, called every ten seconds with a token that lives for one minute.
+// Command expiry shows what happens to a call when its access token expires, on a virtual clock. Three Api1s that differ only
+// in their clock skew are called every ten seconds with a token that lives for one minute.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	})
 }
 
-// onTerminal tells whether w is a terminal that shows colours.
+// onTerminal reports whether w is a terminal that shows colours.
 func onTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {

@@ -20,51 +20,51 @@ const (
 	duration   = 390 * time.Second
 )
 
-// epoch is when the virtual clock starts. It is fixed, so that the picture and the dates in the challenges are always the same.
+// epoch is when the virtual clock starts. It is fixed, so that the picture and the dates in challenges never change.
 var epoch = time.Date(2021, time.June, 16, 5, 15, 1, 0, time.UTC)
 
 // A lane is one Api1 and what its caller sees.
 type lane struct {
-	name, lesson string
-	skew         time.Duration
-	profile      middleware.Profile
-	style        middleware.Style
-	requireExp   bool
-	endless      bool // the caller's token has no exp
+	name, summary string
+	skew          time.Duration
+	profile       middleware.Profile
+	style         middleware.Style
+	requireExp    bool
+	endless       bool // the caller's tokens have no exp
 
 	calls  []call
 	tokens []time.Duration // when each token was issued
 }
 
-// A call is one request with the token in hand.
+// A call is one request with the current token.
 type call struct {
 	at        time.Duration
 	status    int
 	challenge string
-	refreshed bool // it was refused, and the caller renewed its token
+	refreshed bool // it was rejected, and the caller refreshed
 }
 
 func lanes() []*lane {
 	return []*lane{
 		{
 			name: "300 s, ASP.NET profile", skew: 300 * time.Second, profile: middleware.ASPNET, style: middleware.StyleASPNET, requireExp: true,
-			lesson: "With ASP.NET's default skew of 300 s a one-minute token works for six minutes, up to and including exp + 300 s.",
+			summary: "With ASP.NET's default skew of 300 s a one-minute token is accepted for six minutes, up to and including exp + 300 s.",
 		},
 		{
 			name: "60 s", skew: time.Minute, requireExp: true,
-			lesson: "With a skew of one minute, Bearergate's default, it works for less than two.",
+			summary: "With a skew of one minute, Bearergate's default, it is accepted for less than two minutes.",
 		},
 		{
 			name: "0 s", requireExp: true,
-			lesson: "With a skew of zero it works for exactly as long as it says, and a clock that is a second off shows.",
+			summary: "With a skew of zero it is accepted until exp, and a clock that is one second off is noticed.",
 		},
 		{
 			name: "no exp, required", skew: time.Minute, requireExp: true, endless: true,
-			lesson: "A token without exp is refused from the start, because RequireExpirationTime is true.",
+			summary: "A token without exp is rejected from the start, because RequireExpirationTime is true.",
 		},
 		{
 			name: "no exp, not required", skew: time.Minute, endless: true,
-			lesson: "With RequireExpirationTime = false it works for ever.",
+			summary: "With RequireExpirationTime = false it is accepted for ever.",
 		},
 	}
 }

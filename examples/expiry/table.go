@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printTable writes one row a call and one column a lane, and the lessons under it.
+// printTable writes a row for each call and a column for each lane, and under it what the lanes show.
 func printTable(w io.Writer, lanes []*lane, coloured bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "An access token that lives for %.0f s, five Api1s that differ in their clock skew or in what they require,\n", lifetime.Seconds())
@@ -38,7 +38,7 @@ func printTable(w io.Writer, lanes []*lane, coloured bool) error {
 		b.WriteString("\n")
 	}
 
-	b.WriteString("\nWhat the first refusal says:\n")
+	b.WriteString("\nThe challenge of the first 401:\n")
 	for _, l := range lanes {
 		for _, c := range l.calls {
 			if c.challenge != "" {
@@ -47,9 +47,9 @@ func printTable(w io.Writer, lanes []*lane, coloured bool) error {
 			}
 		}
 	}
-	b.WriteString("\nThe lessons:\n")
+	b.WriteString("\nWhat it shows:\n")
 	for _, l := range lanes {
-		fmt.Fprintf(&b, "  %-22s %s\n", l.name, l.lesson)
+		fmt.Fprintf(&b, "  %-22s %s\n", l.name, l.summary)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -57,7 +57,7 @@ func printTable(w io.Writer, lanes []*lane, coloured bool) error {
 
 func width(l *lane) int { return max(len(l.name), len("200 expired")) }
 
-// pastExpiry tells whether the token that was used at c had expired by then.
+// pastExpiry reports whether the token that was used at c had expired by then.
 func (l *lane) pastExpiry(c call) bool {
 	if l.endless {
 		return false

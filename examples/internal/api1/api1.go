@@ -1,4 +1,4 @@
-// Package api1 is the resource server of the story: one endpoint that only a good access token opens.
+// Package api1 is the resource server of the examples: GET /identity needs a valid access token.
 package api1
 
 import (
@@ -24,8 +24,8 @@ type API struct {
 	handler http.Handler
 }
 
-// New makes Api1 as it is reached at base. It does no I/O: the keys come with the first token, and come back by themselves
-// when the issuer does.
+// New returns the Api1 that clients reach at base. It does no I/O: the keys are fetched for the first token, and again when the
+// issuer comes back.
 func New(o Options, base string, logger *slog.Logger) (*API, error) {
 	cfg, err := o.config(logger)
 	if err != nil {
@@ -39,7 +39,7 @@ func New(o Options, base string, logger *slog.Logger) (*API, error) {
 		cfg.Check = revoked.Check
 	}
 	cfg.Resource = base
-	described, err := middleware.New(cfg) // knows where the metadata are
+	described, err := middleware.New(cfg) // serves the metadata document
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,10 @@ func (a *API) Run(ctx context.Context) error {
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// Close ends the fetching of keys.
+// Close stops fetching keys.
 func (a *API) Close() error { return a.auth.Close() }
 
-// identity answers with the claims of the token that opened the door.
+// identity answers with the claims of the request's token.
 func identity(w http.ResponseWriter, r *http.Request) {
 	claims, err := middleware.Claims[map[string]json.RawMessage](r.Context())
 	if err != nil {
@@ -100,7 +100,7 @@ func identity(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(claims)
 }
 
-// cors lets the pages of one origin call the API and read why it refused.
+// cors lets the pages of one origin call the API and read its challenges.
 func cors(origin string, next http.Handler) http.Handler {
 	if origin == "" {
 		return next

@@ -45,22 +45,22 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	o.flagSet = flags
 	flags.StringVar(&o.Addr, "addr", "127.0.0.1:5001", "`address` to listen on")
 	flags.StringVar(&o.Issuer, "issuer", "http://127.0.0.1:5000", "`URL` of the issuer whose tokens are accepted")
-	flags.StringVar(&o.Audience, "audience", "api1", "the `name` that a token must be meant for")
-	flags.DurationVar(&o.Skew, "skew", time.Minute, "clock skew: how long after exp a token is still accepted")
-	flags.BoolVar(&o.RequireExp, "require-exp", true, "refuse a token without exp")
+	flags.StringVar(&o.Audience, "audience", "api1", "this API's `name`: a token's aud must contain it")
+	flags.DurationVar(&o.Skew, "skew", time.Minute, "clock skew: for how long a token is accepted after exp")
+	flags.BoolVar(&o.RequireExp, "require-exp", true, "reject a token without exp")
 	flags.StringVar(&o.RequiredScope, "required-scope", "", "`scopes` that /identity needs, separated by spaces")
 	flags.StringVar(&o.Algs, "algs", "", "comma-separated `algorithms` to accept; empty: RS256,PS256,ES256,EdDSA")
 	flags.StringVar(&o.Types, "types", "", "comma-separated token `types` (the typ header) to accept; empty: the default")
-	flags.StringVar(&o.Profile, "profile", "", "empty, or aspnet: judge and answer like ASP.NET Core (its own default skew is 300s)")
+	flags.StringVar(&o.Profile, "profile", "", "empty, or aspnet: validate and answer like ASP.NET Core (whose default skew is 300s)")
 	flags.StringVar(&o.Realm, "realm", "api1", "the `realm` of challenges")
 	flags.StringVar(&o.CORSOrigin, "cors-origin", "", "an `origin` whose pages may call this API")
-	flags.DurationVar(&o.Drain, "drain", 0, "how long /readyz says 503 before connections are refused, when the program ends")
+	flags.DurationVar(&o.Drain, "drain", 0, "when the program ends: for how long /readyz says 503 before connections are refused")
 	flags.BoolVar(&o.RevocationList, "revocation-list", false, "reject access tokens of revoked grants, by the issuer's revocation list")
 	flags.StringVar(&o.RevocationListClient, "revocation-list-client", "api1", "the `client` that asks for the revocation list; its secret is in the environment variable API1_SECRET")
-	flags.StringVar(&o.WhenStale, "when-stale", "reject", "what becomes of tokens when the revocation list can't be had: `reject` (503; /readyz stays 200) or accept")
+	flags.StringVar(&o.WhenStale, "when-stale", "reject", "what to do with tokens while the revocation list is unavailable: `reject` (503; /readyz stays 200) or accept")
 }
 
-// config turns the flags into the middleware's configuration. A flag with a value that the middleware refuses is named.
+// config returns the middleware's configuration. An error names the flag whose value the middleware rejects.
 func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
 	cfg := middleware.NewConfig(o.Issuer, o.Audience)
 	cfg.ClockSkew = o.Skew
@@ -101,7 +101,7 @@ func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
 	return cfg, o.blame(cfg)
 }
 
-// blame finds the flag whose value the middleware refuses, by trying each value alone.
+// blame finds the flag whose value the middleware rejects, by trying each value alone.
 func (o *Options) blame(cfg *middleware.Config) error {
 	for _, try := range []struct {
 		flag string
@@ -127,23 +127,23 @@ func (o *Options) blame(cfg *middleware.Config) error {
 	return nil
 }
 
-// revocationList makes the revocation list, or nil if there is to be none.
+// revocationList returns the revocation list, or nil without -revocation-list.
 func (o *Options) revocationList(logger *slog.Logger) (*revocation.List, error) {
 	when := revocation.WhenStale(o.WhenStale)
 	switch {
 	case !o.RevocationList:
 		for _, name := range []string{"revocation-list-client", "when-stale"} {
-			if o.flagSet != nil && !o.left(name) { // whoever sets it believes that revocations are followed
-				return nil, &program.UsageError{Flag: name, Err: errors.New("it needs -revocation-list")}
+			if o.flagSet != nil && !o.left(name) { // whoever sets it believes that revoked grants are rejected
+				return nil, &program.UsageError{Flag: name, Err: errors.New("needs -revocation-list")}
 			}
 		}
 		return nil, nil
 	case o.RevocationListClient == "":
-		return nil, &program.UsageError{Flag: "revocation-list-client", Err: errors.New("it is empty")}
+		return nil, &program.UsageError{Flag: "revocation-list-client", Err: errors.New("must not be empty")}
 	case when != revocation.Reject && when != revocation.Accept:
 		return nil, &program.UsageError{Flag: "when-stale", Err: fmt.Errorf("%q is neither reject nor accept", o.WhenStale)}
-	case o.Skew > 5*time.Minute: // the list forgets a session when its tokens are over for an API with that much skew
-		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than the 5m that -revocation-list allows for", o.Skew)}
+	case o.Skew > 5*time.Minute: // the list drops a grant when an API with that skew no longer accepts its tokens
+		return nil, &program.UsageError{Flag: "skew", Err: fmt.Errorf("%v is more than 5m, the most that -revocation-list allows", o.Skew)}
 	}
 	cfg := revocation.NewConfig(o.Issuer, o.RevocationListClient, o.RevocationListSecret)
 	cfg.WhenStale = when
@@ -152,7 +152,7 @@ func (o *Options) revocationList(logger *slog.Logger) (*revocation.List, error) 
 	return revocation.New(cfg)
 }
 
-// left tells whether a flag was left at its default by somebody who could have set it.
+// left reports whether a flag could be set and was left at its default.
 func (o *Options) left(name string) bool {
 	if o.flagSet == nil {
 		return false

@@ -1,5 +1,5 @@
-// Package browser is a browser for programs: it keeps cookies, follows redirects and fills in the login form, so that the
-// stories can sign in over real HTTP as a person would.
+// Package browser signs in over HTTP as a person with a browser would: it keeps cookies, follows redirects and fills in the
+// login form.
 package browser
 
 import (
@@ -19,10 +19,10 @@ import (
 // A Browser is one person's browser.
 type Browser struct {
 	client *http.Client
-	stop   string // a redirect to a URL that starts so is not followed: its address is the result
+	stop   string // a redirect to a URL with this prefix is not followed
 }
 
-// New makes a browser with an empty cookie jar.
+// New returns a browser with an empty cookie jar.
 func New(transport http.RoundTripper) *Browser {
 	jar, _ := cookiejar.New(nil) // fails only for a bad public suffix list, and there is none
 	b := &Browser{}

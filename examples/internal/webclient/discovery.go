@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// endpoints is what the client needs of the issuer's discovery document (OpenID Connect Discovery 1.0 §3).
+// endpoints is what the client reads of the issuer's discovery document (OpenID Connect Discovery 1.0, Section 3).
 type endpoints struct {
 	Issuer        string `json:"issuer"`
 	Authorization string `json:"authorization_endpoint"`
@@ -21,7 +21,7 @@ type endpoints struct {
 	Revocation    string `json:"revocation_endpoint"`
 }
 
-// discovery finds the issuer's endpoints once and keeps them: a client that asks on every request doubles its latency.
+// discovery finds the issuer's endpoints once and caches them: to ask for each request would double its latency.
 type discovery struct {
 	issuer string
 	client *http.Client
@@ -54,7 +54,7 @@ func (d *discovery) endpoints(ctx context.Context) (*endpoints, error) {
 	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&found); err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
-	// People write the issuer with and without its last slash; anything more different is another issuer.
+	// People write the issuer with and without its last slash. With any other difference it is another issuer.
 	if strings.TrimSuffix(found.Issuer, "/") != strings.TrimSuffix(d.issuer, "/") {
 		return nil, fmt.Errorf("discovery: the document is for issuer %q, not %q", found.Issuer, d.issuer)
 	}

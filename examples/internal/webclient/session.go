@@ -18,16 +18,16 @@ const (
 	sessionCookie = "webclient_session"
 	loginCookie   = "webclient_signin"
 	loginLifetime = 10 * time.Minute
-	maxSessions   = 10_000 // more than a demonstration needs, and a bound on what strangers can make it remember
+	maxSessions   = 10_000 // bounds the memory that strangers can make it use
 )
 
 // A session is one signed-in browser. Its tokens stay on the server; the browser holds a random cookie.
 type session struct {
-	api *http.Client // carries the session's access token, and renews it
+	api *http.Client // sends the session's access token, and refreshes it
 
 	mu    sync.Mutex
 	saved Saved
-	ended bool // the authorization server renews it no more
+	ended bool // the authorization server no longer refreshes it
 }
 
 // Saved is what a session keeps of a token response, under the names that the ASP.NET client uses.
@@ -38,7 +38,7 @@ type Saved struct {
 	ExpiresAt    string `json:"expires_at"` // ISO 8601, UTC
 }
 
-// newSession makes the HTTP client that answers a 401 of the API by renewing the token and asking once more.
+// newSession makes the HTTP client that refreshes the token after a 401 of the API and retries once.
 func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, error) {
 	s := &session{saved: saved(token, Saved{})}
 	cfg := authclient.NewConfig(config, a.options.API)
@@ -51,7 +51,7 @@ func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, 
 		return nil
 	}
 	cfg.OnLoginRequired = func(err error) {
-		a.logger.Info("session ended: the authorization server no longer renews it", "error", err)
+		a.logger.Info("session ended: the authorization server no longer refreshes its token", "error", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.ended = true
@@ -64,7 +64,8 @@ func (a *App) newSession(config *oauth2.Config, token *oauth2.Token) (*session, 
 	return s, nil
 }
 
-// over tells whether the session has ended. A 401 alone does not say so: the API may be wrong, or the renewal may have failed.
+// over reports whether the session has ended. A 401 alone does not say so: the API may be wrong, or the refresh may have
+// failed.
 func (s *session) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +95,7 @@ type login struct {
 	expires                             time.Time
 }
 
-// table holds sessions and sign-ins by the hash of their cookie, so that a look at the memory shows no usable cookie.
+// A table holds sessions or logins by the hash of their cookie, so that a dump of the memory shows no usable cookie.
 type table[T any] struct {
 	mu      sync.Mutex
 	entries map[[sha256.Size]byte]T
@@ -127,7 +128,7 @@ func (t *table[T]) get(r *http.Request, cookie string) (value T, ok bool) {
 	return value, ok
 }
 
-// take is get, once: the entry is gone afterwards.
+// take is get, but removes the entry.
 func (t *table[T]) take(r *http.Request, cookie string) (value T, ok bool) {
 	c, err := r.Cookie(cookie)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package webclient is the web application of the story: it signs a user in with the authorization code flow, keeps the
-// tokens on the server, and calls Api1 with them. What it does about a 401 is one line: its HTTP client's transport is
-// an authclient.Transport.
+// Package webclient is the web application of the examples. It signs a user in with the authorization code flow, keeps the
+// tokens on the server, and calls Api1 with them. An authclient.Transport, the transport of its HTTP client, answers a 401 by
+// refreshing.
 package webclient
 
 import (
@@ -53,12 +53,12 @@ type App struct {
 	idTokens  *middleware.Validator
 	sessions  table[*session]
 	logins    table[login]
-	redirects map[string]string // this application's own host:port, as a browser may name it -> redirect URI
+	redirects map[string]string // by this application's host:port, as a browser may write it
 	logger    *slog.Logger
 	mux       *http.ServeMux
 }
 
-// New makes the application as it is reached at listener's address. It talks to nobody yet.
+// New returns the application that browsers reach at listener's address. It does no I/O.
 func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 	for flag, value := range map[string]string{"issuer": o.Issuer, "api": o.API} {
 		if u, err := url.Parse(value); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -67,10 +67,10 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 	}
 	o.API = strings.TrimSuffix(o.API, "/")
 	if u, err := url.Parse(o.API); err != nil || u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, &program.UsageError{Flag: "api", Err: errors.New("an access token may go over plain http to this machine only")}
+		return nil, &program.UsageError{Flag: "api", Err: errors.New("must be https: over http an access token may go to this machine only")}
 	}
 	if strings.ContainsAny(o.Scope, "\"\\") {
-		return nil, &program.UsageError{Flag: "scope", Err: fmt.Errorf("%q are not scopes", o.Scope)}
+		return nil, &program.UsageError{Flag: "scope", Err: fmt.Errorf("%q has characters that no scope has", o.Scope)}
 	}
 	if o.ClientID == "" {
 		return nil, &program.UsageError{Flag: "client-id", Err: errors.New("must not be empty")}
@@ -79,7 +79,8 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 
-	// An ID token is judged like any other JWT, with this client as its audience (OpenID Connect Core §3.1.3.7).
+	// An ID token is validated like any other JWT, with this client as its audience (OpenID Connect Core 1.0, Section
+	// 3.1.3.7).
 	config := middleware.NewConfig(strings.TrimSuffix(o.Issuer, "/"), o.ClientID)
 	config.Issuer.Types = []string{"JWT"}
 	config.HTTPClient = o.Client
@@ -110,8 +111,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// redirects names the redirect URIs of the two ways a browser writes a loopback address. The Host header only chooses
-// between them: it never becomes part of a redirect URI by itself.
+// redirects returns the redirect URIs for the two ways to write a loopback address. The Host header only chooses between
+// them: it never becomes part of a redirect URI.
 func redirects(listener net.Addr) map[string]string {
 	_, port, err := net.SplitHostPort(listener.String())
 	if err != nil {
@@ -141,7 +142,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// Close ends what New started.
+// Close releases what New started.
 func (a *App) Close() error { return a.idTokens.Close() }
 
 // Main runs the program.
