@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -153,7 +154,7 @@ func (s *Server) check(err error) {
 	if err == nil {
 		return
 	}
-	s.fatal(err.Error())
+	s.fatal(strings.TrimPrefix(err.Error(), "authservertest: "))
 }
 
 func (s *Server) fatal(text string) {
