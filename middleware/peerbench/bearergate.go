@@ -7,12 +7,12 @@ import (
 	"github.com/bearergate/bearergate/middleware"
 )
 
-// A Variant is a way to use this project: how it is configured, and how the handler is told the token.
+// A Variant is one way to use Bearergate: its configuration, and how the handler gets the token.
 type Variant struct {
 	Name string
 	// Configure changes the defaults; nil leaves them as they are.
 	Configure func(cfg *middleware.Config)
-	// Func hands the token to a function ([middleware.Bearer.HandlerFunc]), not to a handler by the context.
+	// Func passes the token to a function ([middleware.Bearer.HandlerFunc]) instead of in the request's context.
 	Func bool
 }
 
@@ -44,6 +44,6 @@ func (v Variant) New(ctx context.Context, target Target, next Handler) (http.Han
 	})), nil
 }
 
-// Uncached is for a Variant that verifies every token, as if it had not seen it before, and at once: the pause after forged
-// signatures is no work, and one request after the other would measure it as such.
+// Uncached configures a Variant to verify every token, without a cache and without the pause after forged signatures: one
+// client alone would measure that pause as work.
 func Uncached(cfg *middleware.Config) { cfg.CacheBytes, cfg.MaxVerifications = 0, 0 }

@@ -1,15 +1,15 @@
-// Package peerbench does the work of package middleware with the libraries that Go programs use for it today, side by
-// side: the same tokens, the same issuer, the same questions. What they answer is observed by running them and written
-// to middleware/PEERS.md, with the versions that this module's build has:
+// Package peerbench compares package middleware with the libraries that Go programs use today for the same work: the same
+// tokens from the same issuer. It runs them and writes their answers to middleware/PEERS.md, with the versions in this module's
+// build:
 //
 //	go test -run TestTable -update
 //
-// What they cost is measured in one process, as ratios to a raw verification, and over loopback HTTP, as ratios to a
-// handler without authentication; and what a flood of forged signatures does to requests with known tokens:
+// Three programs measure the cost: in one process, as ratios to the signature verification alone; over loopback HTTP, as ratios
+// to a handler without authentication; and for requests with cached tokens during a flood of forged signatures:
 //
 //	go run ./bench
 //	go run ./loopback
 //	go run ./flood
 //
-// It is a module of its own, so that nobody who imports Bearergate gets the peers with it.
+// It is a module of its own, so that users of Bearergate do not download the other libraries.
 package peerbench

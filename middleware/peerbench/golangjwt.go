@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v5"
 )
 
-// keys is keyfunc's NewDefaultCtx, with its defaults and the client of the target.
+// keys calls keyfunc's NewDefaultCtx, with its defaults and the target's HTTP client.
 func keys(ctx context.Context, target Target) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(ctx, []string{target.KeySetURL}, keyfunc.Override{Client: target.Client})
 }
@@ -30,7 +30,7 @@ func parserOptions(target Target) []jwt.ParserOption {
 	}
 }
 
-// newGolangJWT is golang-jwt with keyfunc, by hand.
+// newGolangJWT sets up golang-jwt with keyfunc, without a framework.
 func newGolangJWT(ctx context.Context, target Target, next Handler) (http.Handler, error) {
 	k, err := keys(ctx, target)
 	if err != nil {

@@ -28,7 +28,7 @@ func newJWX(ctx context.Context, target Target, next Handler) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	// Register waits until the key set has been had once.
+	// Register waits until the key set has been fetched once.
 	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := cache.Register(wait, target.KeySetURL, jwk.WithHTTPClient(target.Client)); err != nil {
@@ -49,8 +49,7 @@ func newJWX(ctx context.Context, target Target, next Handler) (http.Handler, err
 	}), nil
 }
 
-// newJWTAuth is chi's middleware. It takes one algorithm and one key, so the key that the issuer signs with at the start
-// is all it has.
+// newJWTAuth sets up chi's middleware. It takes one algorithm and one key: the key that the issuer signs with at the start.
 func newJWTAuth(ctx context.Context, target Target, next Handler) (http.Handler, error) {
 	key, err := firstKey(ctx, target)
 	if err != nil {
@@ -94,7 +93,7 @@ func firstKey(ctx context.Context, target Target) (any, error) {
 	return raw, err
 }
 
-// scopeClaims are the custom claims that auth0's documentation shows, which refuse a token without the scope.
+// scopeClaims are the custom claims of auth0's documentation. They reject a token without the scope.
 type scopeClaims struct {
 	Scope string `json:"scope"`
 	want  string

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// library is the HTTP side that applications write by hand around a library that has none: the Bearer token out of the
-// header, 401 for every error. What it answers is ours, so the table shows of such a library only whether it accepts.
+// library is the HTTP side that applications write around a library without one: it reads the Bearer token from the header and
+// answers 401 to every error. These answers are not the library's, so the table only shows whether the library accepts.
 func library(next Handler, verify func(ctx context.Context, token string) (subject string, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

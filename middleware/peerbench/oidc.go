@@ -11,8 +11,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// newGoOIDC is go-oidc's verifier, which is made for ID tokens and often used for access tokens, with the audience as its
-// client.
+// newGoOIDC sets up go-oidc's verifier with the audience as its client. It is made for ID tokens and often used for access
+// tokens.
 func newGoOIDC(ctx context.Context, target Target, next Handler) (http.Handler, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, target.Client), target.Issuer)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// A Peer is one library, wired as its documentation recommends for an API that accepts the tokens of one issuer for one
+// A Peer is one library, set up as its documentation recommends for an API that accepts the tokens of one issuer for one
 // audience, with exp required and the keys fetched from the issuer, as far as the library has options for that.
 type Peer struct {
 	Name    string
@@ -17,7 +17,7 @@ type Peer struct {
 	New func(ctx context.Context, target Target, next Handler) (http.Handler, error)
 }
 
-// A Target is what an API is told about the issuer whose tokens it accepts.
+// A Target is what an API needs to know of the issuer whose tokens it accepts.
 type Target struct {
 	Issuer     string
 	KeySetURL  string
@@ -28,10 +28,10 @@ type Target struct {
 	Client     *http.Client // reaches the issuer
 }
 
-// A Handler is the API behind the library. It is given the subject as the library's own claims tell it.
+// A Handler is the API behind the library. It gets the subject from the library's own claims.
 type Handler func(w http.ResponseWriter, r *http.Request, subject string)
 
-// Peers are the columns of the table: ours first, then frameworks' middlewares, then libraries without HTTP.
+// Peers returns the columns of the table: Bearergate, then the middleware of frameworks, then libraries without HTTP.
 func Peers() []Peer {
 	return []Peer{
 		{"Bearergate", "github.com/bearergate/bearergate", true, true, Variant{}.New},

@@ -22,14 +22,14 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench"
 )
 
-// writer keeps nothing, so that the ResponseWriter costs nothing.
+// writer discards everything, so that the ResponseWriter costs nothing.
 type writer struct{ h http.Header }
 
 func (w *writer) Header() http.Header         { return w.h }
 func (w *writer) Write(p []byte) (int, error) { return len(p), nil }
 func (w *writer) WriteHeader(int)             {}
 
-// newIssuer is the issuer of a table. Its tokens live longer than any run.
+// newIssuer returns the issuer of a table. Its tokens live longer than any run.
 func newIssuer(alg string) *authtest.Issuer {
 	return authtest.NewIssuer(nil, authtest.Algorithm(alg), authtest.ExpiresIn(24*time.Hour))
 }
@@ -42,7 +42,10 @@ func request(raw string) *http.Request {
 	return r
 }
 
-// libraries are the peers that were asked for; ours is there twice, without and with memory.
+// cachedName is the row of Bearergate with its cache, which makes no difference for a rejected token.
+const cachedName = "Bearergate, a cached token"
+
+// libraries returns the peers to measure. Bearergate is there twice, without and with its cache.
 func (b *bench) libraries() (list []peerbench.Peer) {
 	for _, peer := range peerbench.Peers() {
 		if !b.peers.MatchString(peer.Name) {
@@ -53,20 +56,20 @@ func (b *bench) libraries() (list []peerbench.Peer) {
 				Name: "Bearergate, a new token each time", KeySet: true,
 				New: peerbench.Variant{Configure: peerbench.Uncached}.New,
 			})
-			peer.Name = "Bearergate, a token seen before"
+			peer.Name = cachedName
 		}
 		list = append(list, peer)
 	}
 	return list
 }
 
-// An api is a handler that remembers whether it let a request through.
+// An api is a handler that records whether a request passed.
 type api struct {
 	handler http.Handler
 	passed  bool
 }
 
-// build builds an API, which must let good through.
+// build returns an API, which must accept the token good.
 func (b *bench) build(iss *authtest.Issuer, alg string, peer peerbench.Peer, good string) (*api, error) {
 	a := &api{}
 	var err error
@@ -82,14 +85,14 @@ func (b *bench) build(iss *authtest.Issuer, alg string, peer peerbench.Peer, goo
 	return a, nil
 }
 
-// passes sends a token.
+// passes reports whether the API accepts a token.
 func (a *api) passes(raw string) bool {
 	a.passed = false
 	a.handler.ServeHTTP(httptest.NewRecorder(), request(raw))
 	return a.passed
 }
 
-// serving calls h with the tokens in turns.
+// serving returns a function that calls h with one token after the other.
 func serving(h http.Handler, raws ...string) func() {
 	requests := make([]*http.Request, len(raws))
 	for i, raw := range raws {
@@ -104,7 +107,7 @@ func serving(h http.Handler, raws ...string) func() {
 	}
 }
 
-// verification is the signature of raw alone, decoded before.
+// verification returns a function that only verifies raw's signature; decoding is done before.
 func verification(iss *authtest.Issuer, alg, raw string) (func(), error) {
 	tok, err := peek(iss, raw)
 	if err != nil {

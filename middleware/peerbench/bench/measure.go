@@ -24,7 +24,7 @@ type bench struct {
 	out    io.Writer
 }
 
-// A measured is one case and what was found out about it.
+// A measured is one case with its results.
 type measured struct {
 	name      string
 	run       func()
@@ -72,7 +72,7 @@ func perOp(f func(), n int) float64 {
 	return float64(time.Since(began)) / float64(n)
 }
 
-// iterations is how often f fits into a chunk.
+// iterations returns how often f fits into a chunk.
 func (b *bench) iterations(f func()) int {
 	for n := 1; ; n *= 2 {
 		if d := perOp(f, n) * float64(n); d > float64(b.chunk)/2 {
@@ -92,5 +92,5 @@ func allocations(f func(), runs int) float64 {
 	return float64((after.Mallocs - before.Mallocs) / uint64(runs))
 }
 
-// leftOut says why a peer is not in a table.
+// leftOut returns why a peer is not in a table.
 func (b *bench) leftOut(peer, why string) { fmt.Fprintf(b.out, "%s is left out: %s\n\n", peer, why) }

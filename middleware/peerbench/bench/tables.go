@@ -12,7 +12,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench"
 )
 
-// success: a good token, all the way to the handler.
+// success measures good tokens, all the way to the handler.
 func (b *bench) success() error {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		iss := newIssuer(alg)
@@ -34,7 +34,7 @@ func (b *bench) success() error {
 	return nil
 }
 
-// refusals: what is not let through, ES256.
+// refusals measures rejected tokens, ES256.
 func (b *bench) refusals() error {
 	iss := newIssuer("ES256")
 	good := peerbench.Typical(iss, "ES256")
@@ -61,17 +61,17 @@ func (b *bench) refusals() error {
 	} {
 		var cases []*measured
 		for _, peer := range b.libraries() {
-			if strings.HasSuffix(peer.Name, "seen before") || !peer.KeySet && strings.Contains(row.name, "kid") {
+			if peer.Name == cachedName || !peer.KeySet && strings.Contains(row.name, "kid") {
 				continue
 			}
 			api, err := b.build(iss, "ES256", peer, good)
 			if err != nil {
 				return err
 			}
-			for range 2 { // unknown kids are asked for once, or more often: that is over then, for who remembers
+			for range 2 { // a library that caches unknown kids has fetched for this one by then
 				for _, raw := range row.raws {
 					if api.passes(raw) {
-						b.leftOut(peer.Name, row.name+" is let through")
+						b.leftOut(peer.Name, row.name+" is accepted")
 						api = nil
 						break
 					}
@@ -89,13 +89,13 @@ func (b *bench) refusals() error {
 	return nil
 }
 
-// next can't be looked into by the compiler, so that it must be given a request on the heap.
+// next is opaque to the compiler, so that its request is on the heap.
 var next http.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 type contextKey struct{}
 
-// remembered: tokens that were verified before, against what any middleware must do to hand something on.
-func (b *bench) remembered() error {
+// cachedTokens measures tokens that were verified before, against what any middleware must do to pass something on.
+func (b *bench) cachedTokens() error {
 	iss := newIssuer("ES256")
 	floor := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := r.Header["Authorization"]; len(h) == 1 && strings.HasPrefix(h[0], "Bearer ") {
@@ -125,7 +125,7 @@ func (b *bench) remembered() error {
 			&measured{name: name + ", HandlerFunc", reference: rotating(floor), run: rotating(auth.HandlerFunc(
 				func(w http.ResponseWriter, r *http.Request, _ *middleware.Token) { next.ServeHTTP(w, r) }))})
 	}
-	b.measure("A token seen before", "header read, WithValue and WithContext", cases)
+	b.measure("A cached token", "header read, WithValue and WithContext", cases)
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (b *bench) memory() error {
 	return nil
 }
 
-// heap is how much memory is in use.
+// heap returns the memory in use.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -15,7 +15,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench"
 )
 
-// A testCase is an API and what disturbs it.
+// A testCase is an API and what loads it.
 type testCase struct {
 	name string
 	// burn is how many goroutines of the server's process verify signatures; 0: the flood does.
@@ -23,7 +23,7 @@ type testCase struct {
 	make func(ctx context.Context, target peerbench.Target, next peerbench.Handler) (http.Handler, error)
 }
 
-// cases are all cases, for a process with so many processors.
+// cases returns all cases, for a process with that many processors.
 func cases(processors int) []testCase {
 	most := max(1, processors-1) // as NewConfig does, which asks its own process
 	with := func(n int) peerbench.Variant {

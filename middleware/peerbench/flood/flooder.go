@@ -22,7 +22,7 @@ func (f *flooder) serve() error {
 	return harness.Serve(http.NotFoundHandler(), f.answer) // nobody asks it by HTTP
 }
 
-// answer answers: flood N ADDRESS TOKEN, and stop, which is answered with how many were refused.
+// answer carries out the questions flood N ADDRESS TOKEN and stop, whose answer is how many tokens were rejected.
 func (f *flooder) answer(question string) (string, error) {
 	words := strings.Fields(question)
 	switch {
@@ -35,7 +35,7 @@ func (f *flooder) answer(question string) (string, error) {
 	case question == "stop":
 		f.stop()
 		if n := f.wrong.Load(); n > 0 {
-			return "", fmt.Errorf("%d forged tokens were not refused", n)
+			return "", fmt.Errorf("%d forged tokens were not rejected", n)
 		}
 		return strconv.FormatInt(f.refused.Swap(0), 10), nil
 	}

@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 // One window of every case in both worlds: known tokens are let through and forged ones are not, or there is an error.
 func TestRun(t *testing.T) {
 	b := &bench{windows: 1, window: 20 * time.Millisecond, rate: 1000, clients: 4, processors: 2}
-	for _, world := range []string{inProcess, overHTTP} {
-		found, err := b.run(world)
-		require.NoError(t, err, world)
+	for _, mode := range []string{inProcess, overHTTP} {
+		found, err := b.run(mode)
+		require.NoError(t, err, mode)
 		var out strings.Builder
 		found.write(&out)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 			row := found.rows[i]
 			assert.Equal(t, c.name, row.name)
 			assert.Len(t, row.p99, 1, row.name)
-			assert.Len(t, row.busy, 20, row.name, "none of the known tokens is forgotten")
+			assert.Len(t, row.busy, 20, row.name, "every cached token is counted")
 			if c.burn == 0 {
 				assert.Positive(t, row.refused[0], row.name)
 			}

@@ -18,7 +18,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// serve is the process of a server, whose role is GOMAXPROCS and the number of a case, or of who floods it.
+// serve runs the process of a server, whose role is GOMAXPROCS and the number of a case, or the process that floods it.
 func serve(role string) error {
 	if role == flooderRole {
 		return new(flooder).serve()
@@ -62,8 +62,8 @@ func newServer(ctx context.Context, c testCase) (*server, error) {
 	return s, nil
 }
 
-// answer answers: known, forged (a token each), bare (an address), flood N, burn, and stop, which is answered with how many
-// forged tokens were refused in process.
+// answer carries out the questions known and forged (a token each), bare (an address), flood N, burn, and stop, whose answer is
+// how many forged tokens were rejected in process.
 func (s *server) answer(question string) (string, error) {
 	name, argument, _ := strings.Cut(question, " ")
 	switch name {
@@ -87,13 +87,13 @@ func (s *server) answer(question string) (string, error) {
 		return "burning", err
 	case "stop":
 		s.stop()
-		// An error ended a goroutine of the flood in silence; it comes again.
+		// An error has ended a goroutine of the flood without a message; the same call shows it.
 		return strconv.FormatInt(s.refused.Load(), 10), s.calling(s.forged, http.StatusUnauthorized, new(atomic.Int64))()
 	}
 	return "", fmt.Errorf("no such question: %q", question)
 }
 
-// calling presents a token without HTTP, and counts the answers that are as they should be.
+// calling presents a token without HTTP and counts the expected answers.
 func (s *server) calling(token string, want int, count *atomic.Int64) func() error {
 	return func() error {
 		r := httptest.NewRequest(http.MethodGet, "/orders", nil)
@@ -107,8 +107,8 @@ func (s *server) calling(token string, want int, count *atomic.Int64) func() err
 	}
 }
 
-// bare listens without HTTP: a byte that comes is a request with the known token, and is answered with a byte if it is let
-// through, and with the end of the connection if it is not. It ends with the process.
+// bare listens without HTTP. Each byte is a request with the cached token. The answer is a byte if the token is accepted; if not,
+// the connection is closed. It ends with the process.
 func (s *server) bare() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

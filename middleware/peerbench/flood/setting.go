@@ -10,16 +10,16 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// The worlds.
+// How to measure: see the command's documentation.
 const (
 	inProcess = "process"
 	overHTTP  = "http"
 )
 
-// probers is how many connections known tokens come on.
+// probers is the number of connections for cached tokens.
 const probers = 16
 
-// A setting is one case in one world, with the clients that present the known token.
+// A setting is one case, measured in one way, with the clients that present the cached token.
 type setting struct {
 	server, flooder *harness.Server
 	clients         []func() error
@@ -29,7 +29,7 @@ type setting struct {
 }
 
 // open starts the processes of case number i.
-func (b *bench) open(world string, i int) (_ *setting, err error) {
+func (b *bench) open(mode string, i int) (_ *setting, err error) {
 	s := &setting{}
 	defer func() {
 		if err != nil {
@@ -46,7 +46,7 @@ func (b *bench) open(world string, i int) (_ *setting, err error) {
 		return nil, err
 	}
 	connect := s.connectBare
-	if world == overHTTP {
+	if mode == overHTTP {
 		connect = s.connectHTTP
 	}
 	if err := connect(); err != nil {
@@ -55,7 +55,7 @@ func (b *bench) open(world string, i int) (_ *setting, err error) {
 	switch {
 	case cases(b.processors)[i].burn > 0:
 		s.who, s.how = s.server, "burn"
-	case world == inProcess:
+	case mode == inProcess:
 		s.who, s.how = s.server, fmt.Sprintf("flood %d", b.clients)
 	default:
 		forged, err := s.server.Ask("forged")
@@ -108,7 +108,7 @@ func (s *setting) connectHTTP() error {
 		s.clients = append(s.clients, func() error {
 			status, _, err := conn.Do(request)
 			if err == nil && status != http.StatusOK {
-				err = fmt.Errorf("a known token was answered with %d", status)
+				err = fmt.Errorf("a cached token was answered with %d", status)
 			}
 			return err
 		})
@@ -116,7 +116,7 @@ func (s *setting) connectHTTP() error {
 	return nil
 }
 
-// disturb begins what disturbs, stop ends it and returns how many forged tokens were refused.
+// disturb starts the load, stop ends it and returns how many forged tokens were rejected.
 func (s *setting) disturb() (stop func() (float64, error), err error) {
 	_, err = s.who.Ask(s.how)
 	return func() (float64, error) {

@@ -18,17 +18,17 @@ type bench struct {
 	rate                         float64
 }
 
-// A found is what was found out about one case.
-type found struct {
+// A result is the result of one case.
+type result struct {
 	name        string
 	quiet, busy []time.Duration // of all windows
 	p50, p99    []float64       // of a busy window, divided by those of the quiet ones before and after
 	refused     []float64       // forged tokens a second
 }
 
-// measure lets quiet and busy windows of case number i alternate.
-func (b *bench) measure(world string, i, windows int, f *found) error {
-	s, err := b.open(world, i)
+// measure alternates quiet and busy windows of case number i.
+func (b *bench) measure(mode string, i, windows int, f *result) error {
+	s, err := b.open(mode, i)
 	if err != nil {
 		return err
 	}
@@ -71,26 +71,26 @@ func (b *bench) probe(s *setting) ([]time.Duration, error) {
 	return harness.Probe(s.clients, b.rate, b.window)
 }
 
-// A table is what was found out in one world.
+// A table has the results of all cases, measured in one way.
 type table struct {
 	*bench
-	world string
-	rows  []*found
+	mode string
+	rows []*result
 }
 
-// run measures all cases in one world, a few windows of each in shuffled order, in new processes every time.
-func (b *bench) run(world string) (*table, error) {
+// run measures all cases, a few windows of each in shuffled order, in new processes each time.
+func (b *bench) run(mode string) (*table, error) {
 	const windows = 5
-	t := &table{bench: b, world: world}
+	t := &table{bench: b, mode: mode}
 	order := []int{}
 	for i, c := range cases(b.processors) {
-		t.rows = append(t.rows, &found{name: c.name})
+		t.rows = append(t.rows, &result{name: c.name})
 		order = append(order, i)
 	}
 	for left := b.windows; left > 0; left -= windows {
 		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, i := range order {
-			if err := b.measure(world, i, min(windows, left), t.rows[i]); err != nil {
+			if err := b.measure(mode, i, min(windows, left), t.rows[i]); err != nil {
 				return nil, fmt.Errorf("%s: %w", t.rows[i].name, err)
 			}
 		}
@@ -99,8 +99,8 @@ func (b *bench) run(world string) (*table, error) {
 }
 
 func (t *table) write(w io.Writer) {
-	fmt.Fprintf(w, "%s: known tokens at %g/s, %d clients with forged ones; GOMAXPROCS %d of %d processors, %s, %s/%s; medians of %d windows of %v (quartiles), p99.9 of all together\n\n",
-		map[string]string{inProcess: "In process", overHTTP: "Over HTTP"}[t.world], t.rate, t.clients, t.processors, runtime.NumCPU(), runtime.Version(),
+	fmt.Fprintf(w, "%s: cached tokens at %g/s, %d clients with forged ones; GOMAXPROCS %d of %d processors, %s, %s/%s; medians of %d windows of %v (quartiles), p99.9 of all together\n\n",
+		map[string]string{inProcess: "In process", overHTTP: "Over HTTP"}[t.mode], t.rate, t.clients, t.processors, runtime.NumCPU(), runtime.Version(),
 		runtime.GOOS, runtime.GOARCH, t.windows, t.window)
 	fmt.Fprint(w, "| | forged/s | p50, quiet | flood | ratio | p99, quiet | flood | ratio | p99.9, quiet | flood | ratio |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, f := range t.rows {

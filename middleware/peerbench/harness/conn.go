@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Conn is a connection that is kept alive, for requests that are there as bytes. It costs the client as little as
-// possible, so that one processor of load is enough for one of server. It is for one goroutine.
+// A Conn is a keep-alive connection for requests that exist as bytes. It costs the client as little as possible, so that one
+// processor for the client is enough for one of the server. It must be used by one goroutine.
 type Conn struct {
 	c    net.Conn
 	r    *bufio.Reader
@@ -31,10 +31,10 @@ func Dial(addr string) (*Conn, error) {
 // Close closes the connection.
 func (c *Conn) Close() error { return c.c.Close() }
 
-// errForm is for answers that are not as net/http writes them.
+// errForm reports an answer that net/http would not write.
 var errForm = errors.New("harness: an answer that is not HTTP/1.1")
 
-// Do sends a whole HTTP/1.1 request and reads the answer to it. The body is valid until the next call.
+// Do sends a whole HTTP/1.1 request and reads its answer. The body is valid until the next call.
 func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 	if err := c.c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return 0, nil, err
@@ -75,13 +75,13 @@ func (c *Conn) Do(request []byte) (status int, body []byte, err error) {
 	}
 }
 
-// Bodies whose length is not told beforehand.
+// Bodies without a length in the header.
 const (
 	chunked = -1
 	unknown = -2
 )
 
-// header reads to the end of the header and returns how long the body is.
+// header reads to the end of the header and returns the length of the body.
 func (c *Conn) header(status int) (length int, err error) {
 	length = unknown
 	for {

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// A Run is what a server did in one measurement. Times are in seconds.
+// A Run is the result of one measurement of a server. Times are in seconds.
 type Run struct {
 	Rate     float64 // requests a second
 	CPU      float64 // the server's processor time for one request
 	P50, P99 float64 // of the time that a request took, seen by the client
 }
 
-// Load lets every client send one request after the other for a while, and one at least. A client is a function that sends
-// one, and returns what is wrong with the answer; the first error ends its requests and is Load's. There has to be a client.
+// Load lets every client send one request after the other for a while, at least one each. A client is a function that sends a
+// request and returns an error if the answer is wrong. The first error ends a client's requests, and Load returns it. There
+// must be at least one client.
 func (s *Server) Load(clients []func() error, length time.Duration) (Run, error) {
 	used, err := s.CPU()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pin keeps this process, all of its threads, on one processor, the same modulo those that the process may use. Where that
-// can't be done, it returns [errors.ErrUnsupported] and changes nothing.
+// Pin keeps all threads of this process on one processor: the given one, modulo those that the process may use. If the system
+// can't do that, Pin returns [errors.ErrUnsupported] and changes nothing.
 func Pin(cpu int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -34,7 +34,7 @@ func Pin(cpu int) error {
 	return nil
 }
 
-// nth is the set of one of the processors in whole.
+// nth returns the set of one of the processors in whole.
 func nth(whole *unix.CPUSet, n int) *unix.CPUSet {
 	var set unix.CPUSet
 	n %= max(1, whole.Count())
@@ -49,13 +49,13 @@ func nth(whole *unix.CPUSet, n int) *unix.CPUSet {
 	}
 }
 
-// everything is what the process could use when it started: Pin takes that away from whatever is started later.
+// everything is the set of processors that the process had when it started; child processes would inherit Pin's.
 var everything = func() (set unix.CPUSet) {
 	_ = unix.SchedGetaffinity(0, &set)
 	return set
 }()
 
-// startOn starts cmd on one processor: a process inherits what the thread has that starts it.
+// startOn starts cmd on one processor: a process inherits the processors of the thread that starts it.
 func startOn(cmd *exec.Cmd, cpu int) error {
 	if everything.Count() == 0 {
 		return cmd.Start()

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Pin returns [errors.ErrUnsupported]: this system leaves it to itself which processor a process runs on.
+// Pin returns [errors.ErrUnsupported]: on this system a program can't choose its processor.
 func Pin(int) error { return errors.ErrUnsupported }
 
 func startOn(cmd *exec.Cmd, _ int) error { return cmd.Start() }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Probe lets clients send requests at a fixed rate, whatever becomes of the others, and returns how long each took, sorted.
-// A client is used by one goroutine and sends every len(clients)-th request. The time of a request counts from when it was
-// due if the client was still busy with the one before, so that a server that is slow does not get fewer requests for it;
-// and else from when it is sent. When three times the length is over, what is still to be sent is not sent any more, and
-// counts with the time that it has been due for. The first error ends a client's requests and is Probe's.
+// Probe lets clients send requests at a fixed rate and returns how long each took, sorted. A client is used by one goroutine and
+// sends every len(clients)-th request. If the client was still busy with the previous one, the time of a request counts from
+// when it was due, so that a slow server does not get fewer requests; otherwise from when it is sent. After three times the
+// length, no more requests are sent, and those left count with the time since they were due. The first error ends a client's
+// requests, and Probe returns it.
 //
-// The process needs as many processors (GOMAXPROCS) as there are clients and one more, or they disturb each other.
+// The process needs one more processor (GOMAXPROCS) than there are clients, or they disturb each other.
 func Probe(clients []func() error, rate float64, length time.Duration) ([]time.Duration, error) {
 	period := time.Duration(float64(len(clients)) / rate * float64(time.Second))
 	began := time.Now()

@@ -16,7 +16,7 @@ func Quartile(values []float64, n int) float64 {
 	return sorted[min(len(sorted)*n/4, len(sorted)-1)]
 }
 
-// Ratio writes the median of values, bold, and their quartiles.
+// Ratio formats the median of values, bold, and their quartiles.
 func Ratio(values []float64) string {
 	return fmt.Sprintf("**%.3g** (%.3g–%.3g)", Quartile(values, 2), Quartile(values, 1), Quartile(values, 3))
 }
@@ -26,10 +26,10 @@ func At[T any](sorted []T, share float64) T {
 	return sorted[min(int(float64(len(sorted))*share), len(sorted)-1)]
 }
 
-// Seconds writes a time that is told in seconds, to the microsecond.
+// Seconds formats a number of seconds, to the microsecond.
 func Seconds(s float64) string { return time.Duration(s * 1e9).Round(time.Microsecond).String() }
 
-// Median is the median of one figure of many.
+// Median returns the median of one figure of all runs.
 func Median[T any](all []T, figure func(T) float64) float64 {
 	values := make([]float64, 0, len(all))
 	for _, one := range all {

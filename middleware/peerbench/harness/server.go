@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// roleVariable tells a program that it was started to be a server.
+// roleVariable, in the environment, makes a program a server.
 const roleVariable = "BEARERGATE_PEERBENCH_SERVER"
 
-// Main is called first thing by programs and by the TestMain of their tests. In a process that [Start] has started, it calls
-// serve with what Start was given, and ends the process; in any other it returns.
+// Main must be called first by programs and by the TestMain of their tests. In a process that [Start] has started, it calls
+// serve with Start's role and ends the process; in any other it returns.
 func Main(serve func(role string) error) {
 	role, ok := os.LookupEnv(roleVariable)
 	if !ok {
@@ -31,9 +31,9 @@ func Main(serve func(role string) error) {
 	os.Exit(0)
 }
 
-// Serve is the life of a server process: it listens on a port of 127.0.0.1, says on the standard output which, and answers
-// the questions that come on the standard input, one a line, until that ends. So no server outlives who has started it.
-// The question "cpu" is answered here, the others by answer.
+// Serve runs a server process. It listens on a port of 127.0.0.1, prints its address, and answers the questions on the standard
+// input, one a line, until that ends. So no server outlives the process that has started it. Serve answers the question "cpu";
+// answer answers all others.
 func Serve(h http.Handler, answer func(question string) (string, error)) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -67,7 +67,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// A Server is a server process, seen from who has started it.
+// A Server is a server process that this process has started.
 type Server struct {
 	Addr string // host:port
 
@@ -76,13 +76,13 @@ type Server struct {
 	out *bufio.Reader
 }
 
-// Start starts this program again, as a server of the given role, with GOMAXPROCS=1 and, where the system can do that,
-// pinned to the processor cpu. What it writes to the standard error is this program's.
+// Start starts this program again, as a server of the given role, with GOMAXPROCS=1 and, if the system can do that, pinned to
+// the processor cpu. Both programs share the standard error.
 func Start(role string, cpu int) (*Server, error) {
 	return start(role, "GOMAXPROCS=1", func(cmd *exec.Cmd) error { return startOn(cmd, cpu) })
 }
 
-// StartFree is Start for a process with so many processors, none of them in particular.
+// StartFree is Start for a process with that many processors, not pinned.
 func StartFree(role string, processors int) (*Server, error) {
 	return start(role, "GOMAXPROCS="+strconv.Itoa(processors), startAnywhere)
 }
@@ -114,7 +114,7 @@ func start(role, processors string, run func(*exec.Cmd) error) (*Server, error) 
 	return s, nil
 }
 
-// Ask puts a question to the server process, see [Serve].
+// Ask sends a question to the server process and returns its answer, see [Serve].
 func (s *Server) Ask(question string) (string, error) {
 	if _, err := fmt.Fprintln(s.in, question); err != nil {
 		return "", err
@@ -127,7 +127,7 @@ func (s *Server) line() (string, error) {
 	return strings.TrimSuffix(text, "\n"), err
 }
 
-// CPU is the processor time, of the program and of the kernel for it, that the server process has used until now.
+// CPU returns the processor time that the server process has used until now, with the kernel's for it.
 func (s *Server) CPU() (time.Duration, error) {
 	text, err := s.Ask("cpu")
 	if err != nil {

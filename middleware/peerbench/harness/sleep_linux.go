@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sleepUntil sleeps in the kernel: an idle Go program looks at its timers once a millisecond only.
+// sleepUntil sleeps in the kernel: an idle Go program looks at its timers only once a millisecond.
 func sleepUntil(due time.Time) {
 	for {
 		left := time.Until(due)

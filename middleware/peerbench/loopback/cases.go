@@ -15,7 +15,7 @@ import (
 	"github.com/bearergate/bearergate/middleware/peerbench/harness"
 )
 
-// The cases that are ours, and the one that the others are measured against.
+// The cases of Bearergate, and the reference.
 const (
 	noAuth      = "no authentication"
 	handler     = "Bearergate, Handler"
@@ -23,10 +23,10 @@ const (
 	uncached    = "Bearergate, every token new"
 )
 
-// build makes the API of a case.
+// build returns the API of a case.
 type build func(ctx context.Context, target peerbench.Target, next peerbench.Handler) (http.Handler, error)
 
-// cases are all cases by name.
+// cases returns all cases by name.
 func cases() map[string]build {
 	all := map[string]build{
 		noAuth: func(_ context.Context, _ peerbench.Target, next peerbench.Handler) (http.Handler, error) {
@@ -44,8 +44,8 @@ func cases() map[string]build {
 	return all
 }
 
-// serve is the process of a server: role is an algorithm and the name of a case. It answers two questions, which both ask for
-// a list: tokens N and forged N.
+// serve runs a server process. role is an algorithm and the name of a case. It answers two questions, each with a list: tokens N
+// and forged N.
 func serve(role string) error {
 	alg, name, _ := strings.Cut(role, " ")
 	make, known := cases()[name]
@@ -92,7 +92,7 @@ type side struct {
 	clients []func() error
 }
 
-// open starts the server of a case, and sends it every token once, and one that is forged.
+// open starts the server of a case, and sends it every token once and one forged token.
 func (b *bench) open(name string) (_ *side, err error) {
 	s := &side{name: name}
 	defer func() {
@@ -135,7 +135,7 @@ func (b *bench) open(name string) (_ *side, err error) {
 	return s, expect(s.conns[0], forged[0], want)
 }
 
-// requests are requests with the tokens that a question is answered with.
+// requests returns a request for each token in the answer to question.
 func (s *side) requests(question string) (list [][]byte, err error) {
 	text, err := s.server.Ask(question)
 	if err != nil {

@@ -23,7 +23,7 @@ type bench struct {
 	results map[string]*result
 }
 
-// A result is what was found out about one case.
+// A result is the result of one case.
 type result struct {
 	runs      []harness.Run
 	rate, cpu []float64 // divided by the runs without authentication before and after, one a turn
@@ -65,7 +65,7 @@ func (b *bench) round() error {
 	return nil
 }
 
-// alternate lets one case take turns with the reference.
+// alternate measures a case and the reference in turns.
 func (b *bench) alternate(reference *side, name string) error {
 	s, err := b.open(name)
 	if err != nil {
@@ -124,7 +124,7 @@ func (b *bench) write(w io.Writer) {
 	b.against(w)
 }
 
-// against writes how many times the requests/s of each peer ours has.
+// against writes Bearergate's requests a second divided by each library's.
 func (b *bench) against(w io.Writer) {
 	mine := []string{handlerFunc, handler, uncached}
 	peers := slices.DeleteFunc(slices.Clone(b.names), func(name string) bool { return slices.Contains(mine, name) })
