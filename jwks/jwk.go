@@ -62,7 +62,7 @@ func parseJWK(raw json.RawMessage) (k *Key, id string, err error) {
 	return k, id, err
 }
 
-// decodeKey lets jwkset read the public numbers and judges the result by the rules of NewKey.
+// decodeKey lets jwkset read the public numbers and checks the result by the rules of NewKey.
 func decodeKey(m map[string]json.RawMessage, kty, alg, id string) (*Key, error) {
 	marshal := jwkset.JWKMarshal{KTY: jwkset.KTY(kty)}
 	crv := ""

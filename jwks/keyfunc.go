@@ -54,7 +54,7 @@ func Keyfunc(source KeySource) jwt.Keyfunc {
 }
 
 // FromKeyfunc returns a [KeySource] over a keyfunc that you run already, and over any jwkset storage beneath it. Its
-// keys are judged by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
+// keys are checked by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
 //
 // A key stays the same *Key as long as keyfunc returns it. Once keyfunc returns another key for its kid, or none,
 // [Key.Current] of the old one is false after the next Lookup of that kid.
@@ -174,9 +174,9 @@ func (s *keyfuncSource) replace(kid string, found []crypto.PublicKey) (keys []*K
 			keys = append(keys, before[i])
 			continue
 		}
-		k, judged := newKey(kid, "", public)
-		if judged != nil {
-			err = judged
+		k, invalid := newKey(kid, "", public)
+		if invalid != nil {
+			err = invalid
 			continue
 		}
 		keys = append(keys, k)

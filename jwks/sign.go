@@ -13,7 +13,7 @@ import (
 // access tokens, RFC 9068, Section 2.1); an empty typ means "JWT".
 //
 // claims is anything that encoding/json makes a JSON object of: a struct, a map, a jwt.Claims. Sign adds nothing to it
-// and judges nothing in it. A json.RawMessage is signed as it is, and only its braces are checked.
+// and checks nothing in it. A json.RawMessage is signed as it is, and only its braces are checked.
 //
 // Errors: ErrUnavailable if there is no key and the store can't be reached, and the signer's own error.
 func (r *Rotator) Sign(ctx context.Context, typ string, claims any) (string, error) {

@@ -167,7 +167,7 @@ func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
 	}
 	accepted, err := v.validate(ctx, raw)
 	if r := refusalOf(err); r != nil && (r.verdict == verdictMalformed || r.verdict == verdictTooLarge) && !isB64Token(raw) {
-		err = refuse(verdictCredentials) // whatever has the form of a token has these characters only
+		err = refuse(verdictCredentials) // a token has these characters only
 	}
 	if err == nil && rt != nil {
 		err = rt.check(accepted.token, v)

@@ -50,7 +50,7 @@ type Config struct {
 	MaxVerifications int
 
 	// AllowInsecureHTTP permits issuers and key sets that are reached by plain http on hosts other than loopback.
-	// Whoever stands between can then replace the keys.
+	// Anyone on the network path can then replace the keys.
 	AllowInsecureHTTP bool
 
 	// HTTPClient is used for discovery and key sets. Nil means a client with timeouts of its own.

@@ -38,7 +38,7 @@ func (l *configErrors) add(where, format string, args ...any) {
 	*l = append(*l, &configError{where, fmt.Errorf(format, args...)})
 }
 
-// clone copies c deeply and fills in what nil stands for.
+// clone copies c deeply and fills in the defaults of nil fields.
 func (c *Config) clone() Config {
 	d := *c
 	d.Issuer = c.Issuer.clone()

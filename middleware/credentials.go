@@ -34,8 +34,8 @@ func FromHeader(name string) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) { return single(r.Header.Values(name)) }
 }
 
-// FromCookie returns a reader of tokens that come in a cookie of that name. The browser sends a cookie for whoever asks:
-// the application then needs protection against cross-site request forgery.
+// FromCookie returns a reader of tokens that come in a cookie of that name. A browser may send the cookie with cross-site
+// requests, too: the application then needs protection against cross-site request forgery.
 func FromCookie(name string) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) {
 		var values []string

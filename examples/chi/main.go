@@ -43,7 +43,7 @@ func router(auth *middleware.Bearer) http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(auth.Handler) // every route of the group needs a token …
 		r.Get("/identity", identity)
-		r.With(auth.Require("api1")).Post("/orders", order) // … and this one a scope; the token is judged once
+		r.With(auth.Require("api1")).Post("/orders", order) // … and this one a scope; the token is validated once
 	})
 	return r
 }

@@ -41,7 +41,7 @@ func router(auth *middleware.Bearer) http.Handler {
 
 	api := r.Group("/", wrap(auth.Handler)) // every route of the group needs a token …
 	api.GET("/identity", identity)
-	api.POST("/orders", wrap(auth.Require("api1")), order) // … and this one a scope; the token is judged once
+	api.POST("/orders", wrap(auth.Require("api1")), order) // … and this one a scope; the token is validated once
 	return r
 }
 

@@ -52,7 +52,7 @@ func handler(auth *middleware.Bearer, origin string) http.Handler {
 	return mux
 }
 
-// verifier lets a Validator judge the SDK's tokens. The SDK answers 401 for ErrInvalidToken and 500 for other errors, and
+// verifier lets a Validator validate the SDK's tokens. The SDK answers 401 for ErrInvalidToken and 500 for other errors, and
 // repeats their text: so a token is never called bad because the issuer is down, and the client gets our word, not the cause.
 func verifier(v *middleware.Validator) mcpauth.TokenVerifier {
 	return func(ctx context.Context, raw string, _ *http.Request) (*mcpauth.TokenInfo, error) {

@@ -63,7 +63,7 @@ type opinion struct {
 	ignored     bool // its 401s cause no further refresh of the token
 }
 
-// mayRefresh reports whether a 401 of the origin may cause a refresh, and remembers it if not.
+// mayRefresh reports whether a 401 of the origin may cause a refresh, and records it if not.
 //
 // If a token was fetched for an origin that has never accepted it, the reason for the 401 is one that a new token does
 // not cure.

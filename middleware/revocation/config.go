@@ -19,7 +19,7 @@ type WhenStale string
 // The values of [WhenStale].
 const (
 	Reject WhenStale = "reject" // Check fails with ErrStale, which the middleware answers with 503 and Retry-After
-	Accept WhenStale = "accept" // tokens are judged by the entries that are known
+	Accept WhenStale = "accept" // tokens are checked against the entries that are known
 )
 
 // Config says which revocation list to follow, and how. Make it with [NewConfig] and change what you need; what you

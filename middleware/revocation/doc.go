@@ -25,7 +25,7 @@
 // [Config.WhenStale] decides:
 //
 //   - [Reject]: no token of the issuer is accepted any more. No revocation is missed for longer than MaxAge.
-//   - [Accept]: tokens are judged by what is known, for however long the outage lasts.
+//   - [Accept]: tokens are checked against what is known, for however long the outage lasts.
 //
 // MaxAge counts from the request for the last complete answer, by the monotonic clock. On some systems that clock stops
 // while the machine is suspended. After a resume an outdated list may then be used for up to one Interval more.
