@@ -56,8 +56,9 @@ func Keyfunc(source KeySource) jwt.Keyfunc {
 // FromKeyfunc returns a [KeySource] over a keyfunc that you run already, and over any jwkset storage beneath it. Its
 // keys are checked by the rules of [NewKey] and selected by [Key.Fits]. If you start anew, use a [Remote].
 //
-// A key stays the same *Key as long as keyfunc returns it. Once keyfunc returns another key for its kid, or none,
-// [Key.Current] of the old one is false after the next Lookup of that kid.
+// A key stays the same *Key as long as the storage has it. Once the storage has another key for its kid, or none,
+// [Key.Current] of the old one is false after the next Lookup of that kid. A key whose alg or use keyfunc no longer
+// accepts stays current, but no Lookup returns it.
 //
 // Errors: ErrKeyNotFound if keyfunc finds no key or none that fits, ErrUnavailable if the storage fails or holds no key
 // at all, and the context's cause. There are things that keyfunc can't tell:
@@ -93,9 +94,6 @@ func (s *keyfuncSource) Lookup(ctx context.Context, kid, alg string) ([]*Key, er
 	}
 	found, err := s.ask(ctx, kid, alg)
 	if err != nil {
-		if errors.Is(err, ErrKeyNotFound) {
-			_, _ = s.replace(kid, nil) // no key, so none can be unusable
-		}
 		return nil, err
 	}
 	keys, err := s.replace(kid, found)
@@ -127,9 +125,10 @@ func (s *keyfuncSource) ask(ctx context.Context, kid, alg string) ([]crypto.Publ
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("jwks: waiting for the keys: %w", context.Cause(ctx))
-	case ruledOutByKeyfunc(err):
+	case ruledOutByKeyfunc(err): // the key stays: alg is the choice of whoever sends the token
 		return nil, fmt.Errorf("%w: keyfunc refuses key %q for alg %q", ErrKeyNotFound, weburl.Clip(kid, maxText), alg)
 	case errors.Is(err, jwkset.ErrKeyNotFound) && !s.empty(ctx):
+		_, _ = s.replace(kid, nil) // no key, so none can be unusable
 		return nil, notFound(kid)
 	default:
 		return nil, unavailable(err)

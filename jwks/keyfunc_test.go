@@ -253,6 +253,23 @@ func TestFromKeyfuncRotation(t *testing.T) {
 	assert.NotSame(t, old, lookUp(), "what is not current never becomes current again")
 }
 
+// TestFromKeyfuncOtherAlgorithm: a token whose alg is not the key's, which anybody can send, does not drop the key. Otherwise
+// each such token would empty the cache of verified tokens.
+func TestFromKeyfuncOtherAlgorithm(t *testing.T) {
+	options := jwkset.JWKMetadataOptions{KID: "a", ALG: "ES256"}
+	source := keyfuncOver(t, storageOf(t, jwkOf(t, ecSigner(t).Public(), options)))
+	k, err := lookup(source, "a")
+	require.NoError(t, err)
+	for _, alg := range []string{"RS256", "ES384", "EdDSA"} {
+		_, err = source.Lookup(t.Context(), "a", alg)
+		assert.ErrorIs(t, err, jwks.ErrKeyNotFound, alg)
+		assert.True(t, k.Current(), alg)
+	}
+	again, err := lookup(source, "a")
+	require.NoError(t, err)
+	assert.Same(t, k, again)
+}
+
 // TestNilKeyfunc: what is missing is not blamed on the token.
 func TestNilKeyfunc(t *testing.T) {
 	_, err := jwks.FromKeyfunc(nil).Lookup(t.Context(), "a", "ES256")
