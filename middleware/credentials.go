@@ -79,9 +79,9 @@ func OneOf(readers ...func(*http.Request) (string, error)) func(*http.Request) (
 		for _, read := range readers {
 			token, err := read(r)
 			switch {
-			case err == nil:
+			case err == nil && token != "":
 				values = append(values, token)
-			case !errors.Is(err, ErrNoToken):
+			case err != nil && !errors.Is(err, ErrNoToken):
 				return "", err
 			}
 		}

@@ -87,6 +87,8 @@ func ownReader(token string, err error) setting {
 	return with(func(c *middleware.Config) { c.Credentials = func(*http.Request) (string, error) { return token, err } })
 }
 
+func returnsNothing(*http.Request) (string, error) { return "", nil }
+
 func optional(c *middleware.Config) { c.Optional = true }
 
 // Where the token is found (RFC 6750, Section 2).
@@ -125,6 +127,7 @@ var httpPolicies = []policy{
 	{"a header by name, twice", fromAssertion, assertion("TOKEN", "TOKEN"), 400, "multiple_tokens", badRequest(twoTokens)},
 	{"a reader of one's own, which finds none", ownReader("", middleware.ErrNoToken), header("Bearer TOKEN"), 401, "no_token", challenge},
 	{"a reader of one's own, which returns nothing at all", ownReader("", nil), header("Bearer TOKEN"), 401, "no_token", challenge},
+	{"two ways, of which a reader of one's own returns nothing at all", reading(returnsNothing, middleware.FromAuthorization), header("Bearer TOKEN"), 200, "accepted", nothing},
 	{"a reader of one's own, which fails", ownReader("", errRevoked), header("Bearer TOKEN"), 400, "malformed_credentials", badRequest(malformedCredentials)},
 	{"a reader of one's own, which finds a request malformed", ownReader("", fmt.Errorf("x: %w", middleware.ErrInvalidRequest)), header("Bearer TOKEN"), 400, "malformed_credentials", badRequest(malformedCredentials)},
 	// Cookie
