@@ -46,8 +46,7 @@ type tokenAnswer struct {
 
 // MarshalJSON writes all members at the top level.
 func (t Tokens) MarshalJSON() ([]byte, error) {
-	answer := tokenAnswer{t.AccessToken, int64(t.ExpiresIn / time.Second), t.IDToken, t.RefreshToken, t.Scope, t.TokenType}
-	text, err := json.Marshal(answer)
+	text, err := json.Marshal(t.answer())
 	if err != nil || len(t.Extra) == 0 {
 		return text, err
 	}
@@ -56,6 +55,10 @@ func (t Tokens) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(all)
+}
+
+func (t *Tokens) answer() tokenAnswer {
+	return tokenAnswer{t.AccessToken, int64(t.ExpiresIn / time.Second), t.IDToken, t.RefreshToken, t.Scope, t.TokenType}
 }
 
 // String keeps the tokens out of whatever is printed.
