@@ -60,7 +60,7 @@ type times struct{ expiry, notBefore, issued, authenticated time.Time }
 func (c *claims) parse(payload string) *refusal {
 	c.payload = payload
 	err := strictjson.Object(payload, func(name string, v strictjson.Value) error {
-		ok := true
+		var ok bool
 		switch name {
 		case "iss":
 			c.iss, ok = v.Text()
