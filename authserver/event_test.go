@@ -41,7 +41,7 @@ func TestLogsAndEventsHoldNoSecret(t *testing.T) {
 		second.str("refresh_token"), second.str("access_token"), mvcKey, "wrong-secret-1", "wrong-password-1", verifier, challenge()} {
 		assert.NotContains(t, text, secret)
 	}
-	for _, sign := range strings.Split(second.str("access_token"), ".") {
+	for sign := range strings.SplitSeq(second.str("access_token"), ".") {
 		assert.NotContains(t, text, sign)
 	}
 	for _, kind := range []string{"token.issued", "refresh.rotated", "refresh.replayed", "refresh.reuse", "client.mismatch", "client.failed",

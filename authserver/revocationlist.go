@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,10 +62,8 @@ func readQuery(r *http.Request) (params, *oauthError) {
 	if err != nil {
 		return nil, invalidRequest("the query is malformed")
 	}
-	for _, name := range knownParams {
-		if query.Has(name) {
-			return nil, invalidRequest("credentials and tokens do not belong in the query")
-		}
+	if slices.ContainsFunc(knownParams, query.Has) {
+		return nil, invalidRequest("credentials and tokens do not belong in the query")
 	}
 	return newParams(query)
 }

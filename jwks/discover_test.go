@@ -2,6 +2,7 @@ package jwks_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -112,9 +113,7 @@ func TestDiscovery(t *testing.T) {
 				text, err := set.MarshalJSON()
 				require.NoError(t, err)
 				s := &site{pages: map[string]http.HandlerFunc{keys: page("%s", text)}}
-				for address, answer := range row.pages {
-					s.pages[address] = answer
-				}
+				maps.Copy(s.pages, row.pages)
 				r, err := jwks.NewRemote(jwks.RemoteConfig{Issuer: row.issuer, Client: &http.Client{Transport: s}})
 				require.NoError(t, err)
 				defer r.Close()

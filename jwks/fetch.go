@@ -100,7 +100,7 @@ func (f *fetcher) fetchKeys(ctx context.Context, conditional bool) (fetched, err
 // maxAge returns how long an answer stays fresh (RFC 9111, Section 4.2.1), or otherwise if its header does not say.
 func maxAge(h http.Header, otherwise time.Duration) time.Duration {
 	age, given := time.Duration(0), false
-	for _, directive := range strings.Split(strings.Join(h.Values("Cache-Control"), ","), ",") {
+	for directive := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch strings.ToLower(name) {
 		case "no-store", "no-cache":

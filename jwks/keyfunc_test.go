@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/MicahParks/jwkset"
@@ -30,9 +31,7 @@ func (f sourceFunc) Lookup(ctx context.Context, kid, alg string) ([]*jwks.Key, e
 func signed(t testing.TB, alg string, key crypto.Signer, header map[string]any) string {
 	t.Helper()
 	token := jwt.NewWithClaims(jwt.GetSigningMethod(alg), jwt.MapClaims{"sub": "alice"})
-	for name, value := range header {
-		token.Header[name] = value
-	}
+	maps.Copy(token.Header, header)
 	text, err := token.SignedString(key)
 	require.NoError(t, err)
 	return text

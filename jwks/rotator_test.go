@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -69,9 +70,7 @@ func published(t testing.TB, r *jwks.Rotator) (kids []string) {
 func get(t testing.TB, r *jwks.Rotator, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequest(http.MethodGet, "/keys", nil)
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, req)
 	return w

@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -51,9 +52,7 @@ func TestRemoteRefresh(t *testing.T) {
 				iss := newIssuer(t, newKey(t, "a"))
 				document := iss.document
 				iss.keySet = func(w http.ResponseWriter, _ *http.Request) {
-					for name, values := range row.header {
-						w.Header()[name] = values
-					}
+					maps.Copy(w.Header(), row.header)
 					_, _ = w.Write(document)
 				}
 				r := iss.remote(t, func(c *jwks.RemoteConfig) { c.MinAge, c.MaxAge = row.min, row.max })

@@ -37,8 +37,8 @@ func TestConfigCanGrow(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[middleware.Config](), reflect.TypeFor[middleware.Issuer]()} {
 		assert.False(t, typ.Comparable(), typ)
 		hidden := false
-		for i := range typ.NumField() {
-			hidden = hidden || !typ.Field(i).IsExported()
+		for field := range typ.Fields() {
+			hidden = hidden || !field.IsExported()
 		}
 		assert.True(t, hidden, "%v has a field that others can't set", typ)
 	}

@@ -113,7 +113,7 @@ func FuzzScope(f *testing.F) {
 			t.Fatalf("%q became %q", scopes, again)
 		}
 		var kept []string
-		for _, one := range strings.Split(s, " ") {
+		for one := range strings.SplitSeq(s, " ") {
 			if one != "" {
 				kept = append(kept, one)
 			}

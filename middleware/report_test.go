@@ -97,7 +97,7 @@ func TestTokenIsSafeToPrint(t *testing.T) {
 	encoded, err := json.Marshal([]any{tok})
 	require.NoError(t, err)
 	out.Write(encoded)
-	for _, part := range strings.Split(raw, ".") {
+	for part := range strings.SplitSeq(raw, ".") {
 		assert.NotContains(t, out.String(), part)
 	}
 	assert.NotContains(t, out.String(), "1234-secret")

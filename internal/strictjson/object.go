@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/bearergate/bearergate/internal/weburl"
@@ -109,10 +110,8 @@ func (s *nameSet) add(name string) bool {
 		s.index[name] = struct{}{}
 		return !found
 	}
-	for _, known := range s.list[:s.n] {
-		if known == name {
-			return false
-		}
+	if slices.Contains(s.list[:s.n], name) {
+		return false
 	}
 	if s.n < maxListed {
 		s.list[s.n] = name

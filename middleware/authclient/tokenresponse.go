@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,9 +53,7 @@ func tokenFrom(members map[string]any, prev *oauth2.Token, sent time.Time) (*oau
 		}
 	}
 	extra := make(map[string]any, len(members))
-	for name, value := range members {
-		extra[name] = value
-	}
+	maps.Copy(extra, members)
 	for _, name := range []string{"id_token", "scope"} {
 		if stringMember(members, name, "") == "" {
 			delete(extra, name)

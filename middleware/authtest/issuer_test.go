@@ -98,7 +98,7 @@ func TestModsOfIssuer(t *testing.T) {
 
 // Tokens of every supported algorithm are accepted.
 func TestAlgorithms(t *testing.T) {
-	for _, alg := range strings.Fields("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA") {
+	for alg := range strings.FieldsSeq("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA") {
 		iss := authtest.NewIssuer(t, authtest.Algorithm(alg))
 		_, err := newValidator(t, iss.Config()).Validate(t.Context(), iss.Token())
 		assert.NoError(t, err, alg)

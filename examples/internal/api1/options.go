@@ -87,7 +87,7 @@ func (o *Options) config(logger *slog.Logger) (*middleware.Config, error) {
 	default:
 		return nil, &program.UsageError{Flag: "profile", Err: fmt.Errorf("%q is neither empty nor aspnet", o.Profile)}
 	}
-	for _, scope := range strings.Fields(o.RequiredScope) {
+	for scope := range strings.FieldsSeq(o.RequiredScope) {
 		if strings.ContainsAny(scope, "\"\\") {
 			return nil, &program.UsageError{Flag: "required-scope", Err: fmt.Errorf("%q is not a scope", scope)}
 		}
