@@ -18,6 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/bearergate/bearergate/examples/internal/program"
+	"github.com/bearergate/bearergate/internal/weburl"
 	"github.com/bearergate/bearergate/middleware"
 )
 
@@ -66,7 +67,7 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 		}
 	}
 	o.API = strings.TrimSuffix(o.API, "/")
-	if u, err := url.Parse(o.API); err != nil || u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u, err := url.Parse(o.API); err != nil || u.Scheme == "http" && !weburl.IsLoopback(u.Hostname()) {
 		return nil, &program.UsageError{Flag: "api", Err: errors.New("must be https: over http an access token may go to this machine only")}
 	}
 	if strings.ContainsAny(o.Scope, "\"\\") {
@@ -104,11 +105,6 @@ func New(o Options, listener net.Addr, logger *slog.Logger) (*App, error) {
 	a.mux.HandleFunc("GET /logout", a.logout)
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	return a, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // redirects returns the redirect URIs for the two ways to write a loopback address. The Host header only chooses between

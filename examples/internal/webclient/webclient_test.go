@@ -350,6 +350,8 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		{"an issuer that is no URL", webclient.Options{Issuer: "somewhere", API: "http://127.0.0.1:1", ClientID: "c"}, "-issuer"},
 		{"an API that is no URL", webclient.Options{Issuer: "http://127.0.0.1:1", API: "ftp://x", ClientID: "c"}, "-api"},
 		{"an API elsewhere by http", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://api.example", ClientID: "c"}, "-api"},
+		{"an API by http that only some resolvers find on this machine", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://127.1", ClientID: "c"}, "-api"},
+		{"an API by http on loopback, in capitals, and no client", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://LOCALHOST:1"}, "-client-id"},
 		{"an issuer elsewhere by http", webclient.Options{Issuer: "http://login.example", API: "http://127.0.0.1:1", ClientID: "c"}, "-issuer"},
 		{"a scope that is none", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://127.0.0.1:1", ClientID: "c", Scope: `a"b`}, "-scope"},
 		{"no client", webclient.Options{Issuer: "http://127.0.0.1:1", API: "http://127.0.0.1:1"}, "-client-id"},
