@@ -310,8 +310,8 @@ func TestASignalLetsARequestFinish(t *testing.T) {
 	assert.NotRegexp(t, secretsInLogs, p.stderr.String())
 }
 
-// With -revocation-list Api1 is ready once it has read the list, which takes the right secret; it comes from the environment.
-func TestApi1ReadsTheListOfRevokedSessions(t *testing.T) {
+// With -revocation-list Api1 is ready once it has read the list. That needs the right secret, from the environment.
+func TestApi1ReadsTheRevocationList(t *testing.T) {
 	server := launch(t, "authserver", "-addr", "127.0.0.1:0")
 	for secret, want := range map[string]int{"": http.StatusOK, "api1 secret": http.StatusOK, "another": http.StatusServiceUnavailable} {
 		t.Setenv("API1_SECRET", secret)
@@ -326,7 +326,7 @@ func TestApi1ReadsTheListOfRevokedSessions(t *testing.T) {
 	}
 }
 
-// secretsInLogs are the shapes of what a log must never hold: JWTs, refresh tokens and codes, and the demo's secrets.
+// secretsInLogs matches what a log must never hold: JWTs, refresh tokens and codes, and the demo's secrets.
 var secretsInLogs = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}|(rt1|ac1)_[A-Za-z0-9_-]{8,}|(mvc|worker|api1) secret|code=[A-Za-z0-9_-]{8,}`)
 
 // The ASP.NET profile answers as Api1 does, to the letter.
@@ -350,13 +350,13 @@ func TestTheASPNETProfileOfApi1(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-// unsigned is a token whose signature nobody gets to look at.
+// unsigned is a token that is rejected before its signature is verified.
 func unsigned(header, payload string) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	return b64([]byte(header)) + "." + b64([]byte(payload)) + "." + b64(make([]byte, 64))
 }
 
-// With an address of its own and no issuer the authorization server is known by that address.
+// With -addr and without -issuer the authorization server is named for its address.
 func TestTheIssuerFollowsTheAddress(t *testing.T) {
 	server := launch(t, "authserver", "-addr", "127.0.0.1:0")
 	status, body := get(t, server.url+"/.well-known/openid-configuration")

@@ -51,7 +51,7 @@ func answers() []behaviour {
 		{name: "no token: status", ask: func(w *world, _ Peer) string {
 			return status(w, w.ask())
 		}},
-		{name: "no token: a `Bearer` challenge without an error code (RFC 6750 §3.1)", ask: func(w *world, _ Peer) string {
+		{name: "no token: a `Bearer` challenge without an error code (RFC 6750, Section 3.1)", ask: func(w *world, _ Peer) string {
 			return challenge(w.ask(), "")
 		}},
 		{name: "an expired token: a challenge with `error=\"invalid_token\"`", ask: func(w *world, _ Peer) string {
@@ -69,7 +69,7 @@ func answers() []behaviour {
 		{name: "two `Authorization` headers, both good", ask: func(w *world, _ Peer) string {
 			return status(w, w.ask("Bearer "+w.issuer.Token(), "Bearer "+w.issuer.Token()))
 		}},
-		{name: "the scheme in lower case, a good token (RFC 9110 §11.1)", ask: func(w *world, _ Peer) string {
+		{name: "the scheme in lower case, a good token (RFC 9110, Section 11.1)", ask: func(w *world, _ Peer) string {
 			return status(w, w.ask("bearer "+w.issuer.Token()))
 		}},
 		{name: "`Basic` credentials", ask: func(w *world, _ Peer) string {

@@ -25,7 +25,7 @@ type world struct {
 	t    *testing.T
 	as   *authservertest.Server
 	api  *api1.API
-	down atomic.Bool // the list can't be had; everything else can
+	down atomic.Bool // the list is unavailable; everything else is not
 }
 
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -76,7 +76,7 @@ func (w *world) identity(tokens *authserver.Tokens) int {
 	return w.ask("/identity", tokens.AccessToken).Code
 }
 
-// revoke ends the session of a refresh token, as the client does when its user signs out.
+// revoke revokes the grant of a refresh token, as a client does when its user signs out.
 func (w *world) revoke(tokens *authserver.Tokens) {
 	res, err := w.as.HTTPClient().PostForm(w.as.Issuer()+"/revoke", url.Values{"client_id": {"spa"}, "token": {tokens.RefreshToken}})
 	require.NoError(w.t, err)
@@ -90,7 +90,7 @@ func poll() {
 	synctest.Wait()
 }
 
-// The access token of a session that was revoked is refused within one poll; others go on.
+// An access token of a revoked grant is rejected within one poll; others are still accepted.
 func TestARevokedSessionIsRefused(t *testing.T) {
 	inBubble(t, func(*world, *api1.Options) {}, func(w *world) {
 		gone, stays := w.as.SignIn("spa"), w.as.SignIn("spa")
@@ -102,7 +102,7 @@ func TestARevokedSessionIsRefused(t *testing.T) {
 
 		w.revoke(renewed)
 		poll()
-		for _, tokens := range []*authserver.Tokens{gone, renewed} { // all that the session ever had
+		for _, tokens := range []*authserver.Tokens{gone, renewed} { // all that the grant ever had
 			answer := w.ask("/identity", tokens.AccessToken)
 			assert.Equal(w.t, 401, answer.Code)
 			assert.Contains(w.t, answer.Header().Get("WWW-Authenticate"), `error="invalid_token"`)
@@ -110,7 +110,7 @@ func TestARevokedSessionIsRefused(t *testing.T) {
 		assert.Equal(w.t, 200, w.identity(stays))
 		again := w.as.SignIn("spa")
 		poll()
-		assert.Equal(w.t, 200, w.identity(again), "the same user's next session")
+		assert.Equal(w.t, 200, w.identity(again), "the same user's next grant")
 
 		time.Sleep(2 * time.Hour) // with polls that bring nothing new, and entries that end
 		synctest.Wait()
@@ -136,7 +136,7 @@ func TestARevocationFromBeforeTheStart(t *testing.T) {
 	})
 }
 
-// The list can't be had for longer than MaxAge, and comes back.
+// The list is unavailable for longer than MaxAge, and comes back.
 func TestTheListIsAway(t *testing.T) {
 	for _, row := range []struct {
 		whenStale string
