@@ -80,8 +80,8 @@ func statusOf(class error) int {
 	return http.StatusInternalServerError
 }
 
-// codeOf returns the error code of RFC 6750, Section 3.1, or RFC 9470, Section 3; none for a request without a token. For
-// 503 it is that of RFC 6749, Section 4.1.2.1, in the body only.
+// codeOf returns the error code of RFC 6750, Section 3.1, or RFC 9470, Section 3; none for a request without a token.
+// For 503 it is that of RFC 6749, Section 4.1.2.1, in the body only.
 func codeOf(class error) string {
 	switch class {
 	case ErrInvalidRequest:

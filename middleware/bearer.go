@@ -62,9 +62,9 @@ func (b *Bearer) Handler(next http.Handler) http.Handler {
 }
 
 // Require returns Handler for tokens that have every one of the scopes; a token without them is answered with 403
-// insufficient_scope, which names them. With none given it is Handler that demands a token even if Optional is set. Inside
-// another Handler or Require of the same Bearer, the same token's signature is not verified a second time; its times, its
-// key and Check are asked again.
+// insufficient_scope, which names them. With none given it is Handler that demands a token even if Optional is set.
+// Inside another Handler or Require of the same Bearer, the same token's signature is not verified a second time; its
+// times, its key and Check are asked again.
 func (b *Bearer) Require(scopes ...string) func(http.Handler) http.Handler {
 	return b.RequireThat(Requirement{Scopes: scopes})
 }
@@ -77,9 +77,9 @@ func (b *Bearer) RequireThat(req Requirement) func(http.Handler) http.Handler {
 	}
 }
 
-// HandlerFunc is [Bearer.Require] for a function that is given the token as an argument: nothing is put into the request's
-// context, so that [FromContext] does not find it there, and the request is not copied. tok is nil for a request without a
-// token when Optional is set and no scopes are given.
+// HandlerFunc is [Bearer.Require] for a function that is given the token as an argument: nothing is put into the
+// request's context, so that [FromContext] does not find it there, and the request is not copied. tok is nil for a
+// request without a token when Optional is set and no scopes are given.
 func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, tok *Token), scopes ...string) http.Handler {
 	var rt *route
 	if len(scopes) > 0 {
@@ -124,8 +124,8 @@ func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	next.ServeHTTP(w, r)
 }
 
-// admit decides whether r may pass, and answers it if it may not. What it returns is nil for a request that needs no token and
-// has none, and nothing of which says otherwise.
+// admit decides whether r may pass, and answers it if it may not. What it returns is nil for a request that needs no
+// token and has none, and nothing of which says otherwise.
 func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (found *carried, ok bool) {
 	cfg := &b.validator.cfg
 	found, err := b.check(r, rt)
@@ -166,7 +166,8 @@ func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
 		return outer, err
 	}
 	accepted, err := v.validate(ctx, raw)
-	if r := refusalOf(err); r != nil && (r.verdict == verdictMalformed || r.verdict == verdictTooLarge) && !isB64Token(raw) {
+	if r := refusalOf(err); r != nil &&
+		(r.verdict == verdictMalformed || r.verdict == verdictTooLarge) && !isB64Token(raw) {
 		err = refuse(verdictCredentials) // a token has these characters only
 	}
 	if err == nil && rt != nil {
@@ -183,5 +184,6 @@ func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
 // context may have been lent to another request: what this one carries must be what was accepted. It may also have
 // outlived the token or its key, as that of a websocket does, whose messages become requests.
 func (b *Bearer) hasAccepted(ctx context.Context, outer *carried, raw string) bool {
-	return outer != nil && outer.by == b && outer.accepted != nil && outer.raw == raw && b.validator.stillValid(ctx, outer.accepted)
+	return outer != nil && outer.by == b && outer.accepted != nil && outer.raw == raw &&
+		b.validator.stillValid(ctx, outer.accepted)
 }

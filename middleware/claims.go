@@ -29,8 +29,8 @@ const (
 	hasCnf
 )
 
-// claimNames are the names of the bits, in their order, and of claims that later readers act upon: none of them may come
-// in another case.
+// claimNames are the names of the bits, in their order, and of claims that later readers act upon: none of them may
+// come in another case.
 var claimNames = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "scope", "scp", "acr", "auth_time", "cnf",
 	"amr", "act", "may_act", "roles", "groups", "entitlements", "sid",

@@ -101,7 +101,8 @@ type Config struct {
 	WriteError func(w http.ResponseWriter, r *http.Request, status int, err error)
 
 	// Resource is the resource identifier of this server (RFC 9728, Section 1.2), an absolute URL without a fragment.
-	// When it is set, challenges carry resource_metadata and [Bearer.Metadata] serves the document. Empty means neither.
+	// When it is set, challenges carry resource_metadata and [Bearer.Metadata] serves the document. Empty means
+	// neither.
 	Resource string
 
 	// ResourceMetadata are further members of the metadata document (RFC 9728, Section 2), for example scopes_supported

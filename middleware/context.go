@@ -13,8 +13,8 @@ type carried struct {
 }
 
 // NewContext returns a context that carries tok for [FromContext] and [Claims], where no [Bearer] puts it there: behind
-// [Validator.Validate] in front of a queue, gRPC or a websocket. [Bearer.Handler] and [Bearer.Require] do not trust it: they
-// validate the request's own token.
+// [Validator.Validate] in front of a queue, gRPC or a websocket. [Bearer.Handler] and [Bearer.Require] do not trust it:
+// they validate the request's own token.
 func NewContext(ctx context.Context, tok *Token) context.Context {
 	return context.WithValue(ctx, contextKey{}, &carried{token: tok})
 }

@@ -34,8 +34,8 @@ func FromHeader(name string) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) { return single(r.Header.Values(name)) }
 }
 
-// FromCookie returns a reader of tokens that come in a cookie of that name. A browser may send the cookie with cross-site
-// requests, too: the application then needs protection against cross-site request forgery.
+// FromCookie returns a reader of tokens that come in a cookie of that name. A browser may send the cookie with
+// cross-site requests, too: the application then needs protection against cross-site request forgery.
 func FromCookie(name string) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) {
 		var values []string
@@ -71,8 +71,8 @@ func FromQuery(r *http.Request) (string, error) {
 	return parameter(query["access_token"])
 }
 
-// OneOf returns a reader of tokens that come in one of several ways. A request that uses two of them at once is malformed:
-// [ErrInvalidRequest].
+// OneOf returns a reader of tokens that come in one of several ways. A request that uses two of them at once is
+// malformed: [ErrInvalidRequest].
 func OneOf(readers ...func(*http.Request) (string, error)) func(*http.Request) (string, error) {
 	return func(r *http.Request) (string, error) {
 		var values []string
@@ -140,8 +140,8 @@ func isForm(r *http.Request) bool {
 	return err == nil && typ == "application/x-www-form-urlencoded"
 }
 
-// isB64Token reports whether s has the syntax of RFC 6750, Section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" /
-// "/" ) *"=".
+// isB64Token reports whether s has the syntax of RFC 6750, Section 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+"
+// / "/" ) *"=".
 func isB64Token(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for _, c := range []byte(s) {

@@ -10,8 +10,8 @@ import (
 	"github.com/bearergate/bearergate/internal/weburl"
 )
 
-// The texts below tell the operator what was there and what was wanted. They are made when somebody reads them: a flood of
-// bad tokens that nobody logs does not pay for them. No client sees them.
+// The texts below tell the operator what was there and what was wanted. They are made when somebody reads them: a flood
+// of bad tokens that nobody logs does not pay for them. No client sees them.
 
 // maxRepeated is how much is repeated of a token's strings, in bytes.
 const maxRepeated = 128
@@ -60,8 +60,8 @@ func explainIssuer(name string, configured []*issuer) func() string {
 	}
 }
 
-// difference names the one thing in which two issuers differ that are easily confused: they are compared as strings (RFC
-// 8414, Section 3.3).
+// difference names the one thing in which two issuers differ that are easily confused: they are compared as strings
+// (RFC 8414, Section 3.3).
 func difference(a, b string) string {
 	if strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") {
 		return "; differs only by a trailing slash"
@@ -75,7 +75,8 @@ func difference(a, b string) string {
 	case u.Host == v.Host && u.Scheme != v.Scheme:
 		return "; differs only by the scheme"
 	case u.Scheme == v.Scheme && u.Port() == v.Port() &&
-		(strings.EqualFold(u.Hostname(), v.Hostname()) || weburl.IsLoopback(u.Hostname()) && weburl.IsLoopback(v.Hostname())):
+		(strings.EqualFold(u.Hostname(), v.Hostname()) ||
+			weburl.IsLoopback(u.Hostname()) && weburl.IsLoopback(v.Hostname())):
 		return "; differs only by how the host is spelled"
 	}
 	return ""
@@ -114,6 +115,7 @@ func explainAge(rt *route, tok *Token, now time.Time) func() string {
 		if tok.AuthTime().IsZero() {
 			return fmt.Sprintf("auth_time is missing, requires authentication within %v", rt.MaxAge)
 		}
-		return fmt.Sprintf("the user authenticated %v ago, requires authentication within %v", now.Sub(tok.AuthTime()), rt.MaxAge)
+		return fmt.Sprintf("the user authenticated %v ago, requires authentication within %v",
+			now.Sub(tok.AuthTime()), rt.MaxAge)
 	}
 }

@@ -62,9 +62,9 @@ type Issuer struct {
 	made bool
 }
 
-// NewIssuer returns an Issuer with the defaults filled in: the algorithms RS256, PS256, ES256 and EdDSA, the scope claims
-// scope and scp, the profile [Default], and keys by discovery. Nothing is checked here; the constructors [New] and
-// [NewValidator] check everything.
+// NewIssuer returns an Issuer with the defaults filled in: the algorithms RS256, PS256, ES256 and EdDSA, the scope
+// claims scope and scp, the profile [Default], and keys by discovery. Nothing is checked here; the constructors [New]
+// and [NewValidator] check everything.
 func NewIssuer(name string, audience ...string) Issuer {
 	return Issuer{
 		Name:        name,
@@ -142,7 +142,8 @@ func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 // allowsAlgorithm reports whether alg is on the allow-list. EdDSA and Ed25519 are two names of one algorithm (RFC 9864,
 // Section 2.2).
 func (iss *issuer) allowsAlgorithm(alg string) bool {
-	if alg == "Ed25519" && slices.Contains(iss.Algorithms, "EdDSA") || alg == "EdDSA" && slices.Contains(iss.Algorithms, "Ed25519") {
+	if alg == "Ed25519" && slices.Contains(iss.Algorithms, "EdDSA") ||
+		alg == "EdDSA" && slices.Contains(iss.Algorithms, "Ed25519") {
 		return true
 	}
 	return slices.Contains(iss.Algorithms, alg)

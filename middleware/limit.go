@@ -22,12 +22,12 @@ func (l *limit) init(n int) {
 
 // burst is the time spent on forged signatures after which a turn pauses for as long.
 //
-// While one verification follows the other, a process with one processor hardly looks for new requests: Go's scheduler then
-// polls the network only every 10 ms. Requests with cached tokens are served in the pause, and wait for a burst at most. A
-// pause halves what a flood can make the server compute, and doubles how long new good tokens wait behind it. Where a timer
-// takes a millisecond at least, they wait five times as long; a pause after each forgery would cost them twenty times.
-// Good tokens cause no pause. A turn pauses even if nobody waits for it: with one processor, the one who would wait has not
-// been read from the network yet.
+// While one verification follows the other, a process with one processor hardly looks for new requests: Go's scheduler
+// then polls the network only every 10 ms. Requests with cached tokens are served in the pause, and wait for a burst at
+// most. A pause halves what a flood can make the server compute, and doubles how long new good tokens wait behind it.
+// Where a timer takes a millisecond at least, they wait five times as long; a pause after each forgery would cost them
+// twenty times. Good tokens cause no pause. A turn pauses even if nobody waits for it: with one processor, the one who
+// would wait has not been read from the network yet.
 const burst = 250 * time.Microsecond
 
 // enter waits for a turn. It returns ctx's cause if ctx ends first.

@@ -10,8 +10,8 @@ import (
 
 const metadataPath = "/.well-known/oauth-protected-resource"
 
-// newMetadata returns the URL of the metadata document, its path and its handler (RFC 9728, Section 3.1: inserted between the
-// host and the path of the resource identifier).
+// newMetadata returns the URL of the metadata document, its path and its handler (RFC 9728, Section 3.1: inserted
+// between the host and the path of the resource identifier).
 func newMetadata(cfg *Config) (address, path string, h http.Handler) {
 	if cfg.Resource == "" {
 		return "", metadataPath, http.NotFoundHandler()
@@ -48,7 +48,8 @@ func newMetadata(cfg *Config) (address, path string, h http.Handler) {
 	})
 }
 
-// metadataDocument is the document of RFC 9728, Section 2; resource is the configured text, byte for byte (Section 3.3).
+// metadataDocument is the document of RFC 9728, Section 2; resource is the configured text, byte for byte (Section
+// 3.3).
 func (c *Config) metadataDocument() []byte {
 	doc := maps.Clone(c.ResourceMetadata)
 	if doc == nil {

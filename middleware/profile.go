@@ -4,7 +4,8 @@ package middleware
 type Profile int
 
 const (
-	// Default accepts what Auth0, Entra ID, Keycloak, Okta, Duende and their like issue: typ is at+jwt or JWT or absent.
+	// Default accepts what Auth0, Entra ID, Keycloak, Okta, Duende and their like issue: typ is at+jwt or JWT or
+	// absent.
 	Default Profile = iota
 
 	// RFC9068 is the JWT profile for access tokens: typ must be at+jwt (RFC 9068, Section 4), and iss, exp, aud, sub,

@@ -2,7 +2,8 @@ package middleware
 
 import "strings"
 
-// quoted returns s as a quoted-string (RFC 9110, Section 5.6.4). Characters that have no place in a header field become "?".
+// quoted returns s as a quoted-string (RFC 9110, Section 5.6.4). Characters that have no place in a header field become
+// "?".
 func quoted(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 2)
@@ -22,8 +23,8 @@ func quoted(s string) string {
 	return b.String()
 }
 
-// sanitise makes s fit for error_description, %x20-21 / %x23-5B / %x5D-7E (RFC 6750, Section 3): quotes become apostrophes,
-// anything else outside becomes "?".
+// sanitise makes s fit for error_description, %x20-21 / %x23-5B / %x5D-7E (RFC 6750, Section 3): quotes become
+// apostrophes, anything else outside becomes "?".
 func sanitise(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

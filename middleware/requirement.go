@@ -28,7 +28,8 @@ type Requirement struct {
 	ACR []string
 
 	// MaxAge: the user authenticated (auth_time) at most this long ago; the clock skew is added. Whole seconds, others
-	// are announced rounded up; 0 means any time, and a negative one can't be met. Otherwise, and without auth_time, 401 insufficient_user_authentication (RFC 9470, Section 3).
+	// are announced rounded up; 0 means any time, and a negative one can't be met. Otherwise, and without auth_time,
+	// 401 insufficient_user_authentication (RFC 9470, Section 3).
 	MaxAge time.Duration
 }
 
@@ -66,7 +67,8 @@ func (rt *route) check(tok *Token, v *Validator) error {
 		return rt.refuse(verdictNotPermitted)
 	case len(rt.ACR) > 0 && !slices.Contains(rt.ACR, tok.acr):
 		return rt.refuse(verdictACR).withDetail(explainACR(rt, tok))
-	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime().IsZero() || v.now().Sub(tok.AuthTime()) > sum(rt.MaxAge, v.cfg.ClockSkew)):
+	case rt.MaxAge != 0 && (rt.MaxAge < 0 || tok.AuthTime().IsZero() ||
+		v.now().Sub(tok.AuthTime()) > sum(rt.MaxAge, v.cfg.ClockSkew)):
 		return rt.refuse(verdictAuthAge).withDetail(explainAge(rt, tok, v.now()))
 	}
 	return nil

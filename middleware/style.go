@@ -10,12 +10,13 @@ type Style int
 
 const (
 	// StyleRFC6750 answers as RFC 6750, Section 3, says: the challenge names the realm, the error and its description,
-	// and 403 names the missing scopes. A JSON body repeats the error. Descriptions never contain anything of the token.
+	// and 403 names the missing scopes. A JSON body repeats the error. Descriptions never contain anything of the
+	// token.
 	StyleRFC6750 Style = iota
 
 	// StyleASPNET answers as ASP.NET Core's JwtBearer does: no realm unless one is configured, its own descriptions, a
-	// bare "Bearer" for a missing token and, without DescribeErrors, for a rejected one, no challenge with 403, no body.
-	// What a description repeats of the token is sanitised and truncated, which JwtBearer does not do.
+	// bare "Bearer" for a missing token and, without DescribeErrors, for a rejected one, no challenge with 403, no
+	// body. What a description repeats of the token is sanitised and truncated, which JwtBearer does not do.
 	StyleASPNET
 )
 
@@ -52,7 +53,8 @@ func aspnetDescription(r *refusal) string {
 	case verdictNoExpiry:
 		return "The token has no expiration"
 	case verdictLifetime:
-		return "The token lifetime is invalid; NotBefore: '" + aspnetTime(c.notBefore) + "', Expires: '" + aspnetTime(c.expiry) + "'"
+		return "The token lifetime is invalid; NotBefore: '" + aspnetTime(c.notBefore) +
+			"', Expires: '" + aspnetTime(c.expiry) + "'"
 	case verdictAudience, verdictNoAudience:
 		names := appendStrings(nil, c.aud)
 		if len(names) == 0 {

@@ -12,12 +12,13 @@ import (
 	"github.com/bearergate/bearergate/internal/jws"
 )
 
-// A Token is an access token that was accepted. It comes from a [Validator] or a [Bearer], and never changes: all requests
-// that present the same token share it, and it is safe for concurrent use. Slices that it returns are the caller's own.
+// A Token is an access token that was accepted. It comes from a [Validator] or a [Bearer], and never changes: all
+// requests that present the same token share it, and it is safe for concurrent use. Slices that it returns are the
+// caller's own.
 //
-// It does not hold the token's text, so that printing, logging or storing it reveals nothing that grants access. The zero
-// Token has no claims: its methods return zero values. Tests of handlers, of Check and of Allow get tokens from package
-// authtest.
+// It does not hold the token's text, so that printing, logging or storing it reveals nothing that grants access. The
+// zero Token has no claims: its methods return zero values. Tests of handlers, of Check and of Allow get tokens from
+// package authtest.
 type Token struct {
 	payload                            string // the claims as they were signed; the other strings are parts of it
 	header                             jws.Header
@@ -41,7 +42,8 @@ func (t *Token) ID() string { return t.id }
 // Audience is aud, as a copy. [Token.HasAudience] asks without one.
 func (t *Token) Audience() []string { return slices.Clone(t.audience) }
 
-// Scopes are the values of the issuer's scope claims, in the token's order, as a copy. [Token.HasScope] asks without one.
+// Scopes are the values of the issuer's scope claims, in the token's order, as a copy. [Token.HasScope] asks without
+// one.
 func (t *Token) Scopes() []string { return slices.Clone(t.scopes) }
 
 // Expiry is exp in UTC; zero when the token has none.
@@ -82,8 +84,8 @@ func (t *Token) HasScope(scopes ...string) bool {
 func (t *Token) HasAudience(name string) bool { return slices.Contains(t.audience, name) }
 
 // Decode stores all claims of the token in v by encoding/json, with its rules: a number becomes a float64 in an any,
-// and a struct's fields match names without regard to case. Its error is encoding/json's, wrapped; the zero Token has no
-// claims to decode.
+// and a struct's fields match names without regard to case. Its error is encoding/json's, wrapped; the zero Token has
+// no claims to decode.
 func (t *Token) Decode(v any) error {
 	if err := json.Unmarshal([]byte(t.payload), v); err != nil {
 		return fmt.Errorf("middleware: claims don't fit %T: %w", v, err)

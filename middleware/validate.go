@@ -18,8 +18,8 @@ type candidate struct {
 	issuer *issuer
 }
 
-// validate is the one way to accept a token. The steps and their order are those of the package documentation. It returns
-// the token together with an error when only Check is against it.
+// validate is the one way to accept a token. The steps and their order are those of the package documentation. It
+// returns the token together with an error when only Check is against it.
 func (v *Validator) validate(ctx context.Context, raw string) (*verified, error) {
 	// 1. Size. What a stranger sends is bounded before anything is done with it.
 	if len(raw) > v.cfg.MaxTokenSize {

@@ -11,8 +11,8 @@ import (
 	"github.com/bearergate/bearergate/middleware/internal/hits"
 )
 
-// A Validator validates access tokens: [Validator.Validate] is the only place where that is done, and [Bearer] is its HTTP
-// face. It is safe for concurrent use.
+// A Validator validates access tokens: [Validator.Validate] is the only place where that is done, and [Bearer] is its
+// HTTP face. It is safe for concurrent use.
 type Validator struct {
 	cfg     Config
 	issuers []*issuer
@@ -92,7 +92,8 @@ func (v *Validator) Close() error {
 
 func (v *Validator) now() time.Time { return v.cfg.Now() }
 
-// A verified is a token that was accepted, with what must be asked again each time that it is presented. It never changes.
+// A verified is a token that was accepted, with what must be asked again each time that it is presented. It never
+// changes.
 type verified struct {
 	token  *Token
 	issuer *issuer

@@ -12,9 +12,9 @@ import (
 	"unsafe"
 )
 
-// A Cache maps the texts of verified tokens to what their verification found. It decides nothing but that a text is, byte
-// for byte, one that was put in; whether the token is still valid is the caller's question at every hit. A nil Cache
-// holds nothing. It is safe for concurrent use, and reading takes no lock.
+// A Cache maps the texts of verified tokens to what their verification found. It decides nothing but that a text is,
+// byte for byte, one that was put in; whether the token is still valid is the caller's question at every hit. A nil
+// Cache holds nothing. It is safe for concurrent use, and reading takes no lock.
 //
 // It is a table of sets of eight places. A hash with a seed of this process chooses the set, so that nobody can aim at
 // one; the hash never decides. When the cache is full, entries that were not used since the hand of a clock passed them
@@ -66,7 +66,8 @@ func New[V any](bytes int, expired func(V, time.Time) bool) *Cache[V] {
 	}
 	places := bytes/usualSize + 1
 	sets := 1 << bits.Len(uint(places*3/2/ways))
-	return &Cache[V]{bytes: bytes - sets*int(unsafe.Sizeof(set[V]{})), sets: sets, expired: expired, seed: maphash.MakeSeed()}
+	left := bytes - sets*int(unsafe.Sizeof(set[V]{}))
+	return &Cache[V]{bytes: left, sets: sets, expired: expired, seed: maphash.MakeSeed()}
 }
 
 // place returns the set and the tag of a text. The end of a token is its signature, of which no two are alike.
@@ -90,7 +91,8 @@ func (c *Cache[V]) Find(text string) (value V, found bool) {
 		if set.tags[i].Load() != tag {
 			continue
 		}
-		// The time that the comparison takes reveals nothing: only a text whose signature has the same keyed hash comes here.
+		// The time that the comparison takes reveals nothing: only a text whose signature has the same keyed hash comes
+		// here.
 		if e := set.places[i].Load(); e != nil && e.text == text {
 			if !e.used.Load() { // an unconditional store would make all processors that present this token share a cache line
 				e.used.Store(true)
@@ -133,8 +135,8 @@ func (c *Cache[V]) Put(text string, value V, size int, now time.Time) {
 // rounded is no less than what the allocator takes for n bytes.
 func rounded(n int) int { return n + n/6 + 16 }
 
-// evictable returns the place in set to be taken: that of the same text, of an expired value, an empty one, one that was
-// not used, any.
+// evictable returns the place in set to be taken: that of the same text, of an expired value, an empty one, one that
+// was not used, any.
 func (c *Cache[V]) evictable(set *set[V], text string, now time.Time) int {
 	best, rank := 0, 0
 	for i := range ways {
