@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The import directions of this project: whoever is not named here may not be imported.
-# Test files of a package may import what the package may, and besides: testify, testdata, authtest.
+# The import directions of this project: what is not named here must not be imported.
+# Test files of a package may import what the package may, and also testify, testdata and authtest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,7 +66,7 @@ packages() { # folder of a module
   while IFS='|' read -r folder code test; do
     folder=${folder#"$module"}; folder=${folder#/}
     case $folder in
-      # The examples, the comparisons and the tests with other libraries may import everything; nobody may import them.
+      # Examples, comparisons and tests with other libraries may import everything; no package may import them.
       examples | examples/* | */peerbench | */peerbench/* | */interop) continue ;;
     esac
     if [[ -z ${may[$folder]+known} ]]; then
