@@ -64,7 +64,10 @@ func readJSON(w http.ResponseWriter, r *http.Request) (params, *oauthError) {
 		return nil, refusal
 	}
 	form, err := jsonForm(body)
-	if err != nil {
+	switch {
+	case errors.Is(err, strictjson.ErrDuplicate):
+		return nil, invalidRequest("a parameter is there more than once")
+	case err != nil:
 		return nil, invalidRequest("the body is not a JSON object of strings")
 	}
 	return newParams(form)
@@ -72,7 +75,7 @@ func readJSON(w http.ResponseWriter, r *http.Request) (params, *oauthError) {
 
 var errNotString = errors.New("authserver: the member is not a string")
 
-// jsonForm reads one JSON object as a form. Members with an unknown name may have any value.
+// jsonForm reads one strict JSON object as a form. Members with an unknown name may have any value, but none twice.
 func jsonForm(body string) (url.Values, error) {
 	form := url.Values{}
 	return form, strictjson.Object(body, func(name string, v strictjson.Value) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bearergate/bearergate/internal/jws"
 	"github.com/bearergate/bearergate/internal/strictjson"
+	"github.com/bearergate/bearergate/internal/weburl"
 	"github.com/bearergate/bearergate/jwks"
 )
 
@@ -23,7 +24,10 @@ type signedToken struct {
 	expires, notBefore             time.Time // zero: not there
 }
 
-var errWrongType = errors.New("authserver: a claim has the wrong type")
+// registeredClaims are those that are read. None of them may come in another case.
+var registeredClaims = []string{"iss", "sub", "sid", "jti", "aud", "exp", "nbf", "iat"}
+
+var errClaim = errors.New("authserver: a claim has the wrong type, or its name another case")
 
 // readSignedToken reads a JWT that is a strict JWS with a strict JSON object as its claims. A registered claim must
 // have the type that RFC 7519, Section 4.1, gives it.
@@ -62,9 +66,11 @@ func (t *signedToken) setClaim(name string, v strictjson.Value) error {
 		t.notBefore, ok = date(v)
 	case "iat":
 		_, ok = date(v)
+	default:
+		ok = !strictjson.Misspelt(name, registeredClaims)
 	}
 	if !ok {
-		return fmt.Errorf("%w: %s", errWrongType, name)
+		return fmt.Errorf("%w: %q", errClaim, weburl.Clip(name, 64))
 	}
 	return nil
 }
@@ -79,7 +85,7 @@ func date(v strictjson.Value) (time.Time, bool) {
 func (t *signedToken) verify(ctx context.Context, keys jwks.KeySource) error {
 	alg := t.message.Header.Algorithm
 	if !jwks.Supported(alg) {
-		return fmt.Errorf("%w: alg %q is not allowed", jwt.ErrTokenUnverifiable, alg)
+		return fmt.Errorf("%w: alg %q is not allowed", jwt.ErrTokenUnverifiable, weburl.Clip(alg, 64))
 	}
 	candidates, err := keys.Lookup(ctx, t.message.Header.KeyID, alg)
 	if err != nil {

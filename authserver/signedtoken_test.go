@@ -1,4 +1,4 @@
-package authserver
+package authserver_test
 
 import (
 	"encoding/base64"
@@ -8,6 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/bearergate/bearergate/authserver"
 	"github.com/bearergate/bearergate/jwks"
 )
 
@@ -24,26 +25,26 @@ func FuzzSignedToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header, payload string, signature []byte) {
 		encode := base64.RawURLEncoding.EncodeToString
 		raw := encode([]byte(header)) + "." + encode([]byte(payload)) + "." + encode(signature)
-		got, err := readSignedToken(raw)
+		got, err := authserver.ReadSignedToken(raw)
 		if err != nil {
 			return
 		}
-		require.Equal(t, signature, got.message.Signature)
+		require.Equal(t, signature, got.Signature)
 		claims := map[string]any{}
 		require.NoError(t, json.Unmarshal([]byte(payload), &claims))
 		parsed := jwt.MapClaims(claims)
-		for name, text := range map[string]string{"iss": got.issuer, "sub": got.subject, "sid": got.sessionID, "jti": got.id} {
+		for name, text := range map[string]string{"iss": got.Issuer, "sub": got.Subject, "sid": got.SessionID, "jti": got.ID} {
 			want, _ := parsed[name].(string)
 			require.Equal(t, want, text, name)
 		}
 		audience, err := parsed.GetAudience()
 		require.NoError(t, err)
-		require.ElementsMatch(t, audience, got.audience)
+		require.ElementsMatch(t, audience, got.Audience)
 	})
 }
 
 func TestSignatureAlgorithmsAreSupported(t *testing.T) {
-	for _, alg := range signatureAlgorithms {
+	for _, alg := range authserver.SignatureAlgorithms {
 		require.True(t, jwks.Supported(alg), alg)
 	}
 }

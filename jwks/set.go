@@ -88,12 +88,22 @@ func newSnapshot(keys []*Key) *snapshot {
 		}
 		// A token without kid finds a key only if no other fits. Trying one after the other would let anybody buy as
 		// many verifications with one token as there are keys.
+		fitting = preferOwnName(fitting, alg)
 		if len(fitting) == 1 {
 			s.index[selector{"", alg}] = fitting
 		}
 		s.ambiguous[alg] = len(fitting) > 1
 	}
 	return s
+}
+
+// preferOwnName drops keys that are published for the other name of alg, EdDSA or Ed25519, if one is published for alg
+// itself. An issuer that publishes its key under both names has two keys that fit, but only one of them for each token.
+func preferOwnName(fitting []*Key, alg string) []*Key {
+	if !slices.ContainsFunc(fitting, func(k *Key) bool { return k.algorithm == alg }) {
+		return fitting
+	}
+	return slices.DeleteFunc(fitting, func(k *Key) bool { return k.algorithm != "" && k.algorithm != alg })
 }
 
 // find returns the keys for a token, nil if there are none.

@@ -91,7 +91,8 @@ func (c *claims) parse(payload string) *refusal {
 		case "cnf":
 			ok = v.Kind() == '{'
 		default:
-			if misspelt(name) {
+			// A handler that decodes the claims with encoding/json would read it as the claim.
+			if strictjson.Misspelt(name, claimNames) {
 				return refuse(verdictFolded).withSubject(name)
 			}
 			return nil
@@ -106,17 +107,6 @@ func (c *claims) parse(payload string) *refusal {
 		return refuse(verdictPayload).withDetail(func() string { return "malformed payload: " + err.Error() })
 	}
 	return refusalOf(err)
-}
-
-// misspelt reports whether name differs from one of claimNames only by case, in the sense of Unicode, as for
-// encoding/json: ſ is an s and K (the Kelvin sign) a k. A handler that decodes the claims would read it as that claim.
-func misspelt(name string) bool {
-	for _, known := range claimNames {
-		if name != known && strings.EqualFold(name, known) {
-			return true
-		}
-	}
-	return false
 }
 
 // isStrings reports whether v is a string or an array of strings (RFC 7519, Section 4.1.3, for aud; issuers differ for

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -127,6 +128,7 @@ func TestConfigErrors(t *testing.T) {
 			cfg := middleware.NewConfig("https://issuer.test", "api1")
 			row.change(cfg)
 			auth, err := middleware.New(cfg)
+			assert.NotContains(t, fmt.Sprint(err), "u:p", "no password")
 			if row.text == "" {
 				require.NoError(t, err)
 				assert.NoError(t, auth.Close())

@@ -76,7 +76,7 @@ func (c *Config) check() []error {
 	}
 	names := map[string]bool{}
 	for n, iss := range c.issuers() {
-		where := "issuer " + strconv.Quote(iss.Name)
+		where := "issuer " + quoteName(iss.Name)
 		if iss.Name == "" {
 			where = "issuer " + strconv.Itoa(n+1)
 		}
@@ -93,6 +93,14 @@ func (c *Config) check() []error {
 		}
 	}
 	return list
+}
+
+// quoteName repeats the name of an issuer. One that is a URL may hold a password by mistake.
+func quoteName(name string) string {
+	if strings.Contains(name, "://") {
+		name = weburl.Redact(name)
+	}
+	return strconv.Quote(name)
 }
 
 func (i *Issuer) check(insecure bool) []error {

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -132,7 +131,7 @@ func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 		Logger:            v.cfg.Logger,
 	})
 	if err != nil {
-		return nil, &configError{"issuer " + strconv.Quote(terms.Name), err}
+		return nil, &configError{"issuer " + quoteName(terms.Name), err}
 	}
 	iss.Keys, iss.tracksRemoval = remote, true
 	v.closers = append(v.closers, remote)

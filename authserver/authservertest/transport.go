@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"sync/atomic"
+
+	"github.com/bearergate/bearergate/internal/weburl"
 )
 
 // ServeHTTP answers a request, unless the answer is to be lost.
@@ -31,7 +32,7 @@ func (s *Server) serve(r *http.Request) (rec *httptest.ResponseRecorder, lost bo
 }
 
 // HTTPClient returns a client that reaches the server in process, for x/oauth2, authclient or a program under test.
-// Requests for other hosts go out if the host is an address of loopback, and fail otherwise.
+// Requests for other hosts go out if the host is loopback, and fail otherwise.
 func (s *Server) HTTPClient() *http.Client { return &http.Client{Transport: transport{s}} }
 
 type transport struct{ *Server }
@@ -42,7 +43,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if r.URL.Host != home.Host {
-		if ip := net.ParseIP(r.URL.Hostname()); ip == nil || !ip.IsLoopback() {
+		if !weburl.IsLoopback(r.URL.Hostname()) {
 			closeBody(r)
 			return nil, fmt.Errorf("authservertest: %s is neither the issuer nor on loopback", r.URL.Host)
 		}

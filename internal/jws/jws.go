@@ -125,7 +125,7 @@ func (h *Header) parse(text string) error {
 			// and RFC 7797).
 			return ErrCritical
 		default:
-			ok = !misspelt(name)
+			ok = !strictjson.Misspelt(name, members)
 		}
 		if !ok {
 			return fmt.Errorf("%w: member %q", ErrHeader, weburl.Clip(name, 64))
@@ -143,14 +143,3 @@ func (h *Header) parse(text string) error {
 
 // members are the names that are read here, or by another reader that does not care for case.
 var members = []string{"alg", "typ", "kid", "crit", "b64", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"}
-
-// misspelt reports whether name differs from one of members only by case, in the sense of Unicode: ſ is an s and K (the
-// Kelvin sign) a k, as for encoding/json.
-func misspelt(name string) bool {
-	for _, member := range members {
-		if name != member && strings.EqualFold(name, member) {
-			return true
-		}
-	}
-	return false
-}

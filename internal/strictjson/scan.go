@@ -11,6 +11,9 @@ import (
 // errors that wrap it. They have no prefix: they become part of the caller's.
 var ErrSyntax = errors.New("not one strict JSON object")
 
+// ErrDuplicate says that an object has a member twice. It wraps [ErrSyntax].
+var ErrDuplicate = fmt.Errorf("%w: duplicate member", ErrSyntax)
+
 var (
 	errUTF8     = fmt.Errorf("%w: invalid UTF-8", ErrSyntax)
 	errDepth    = fmt.Errorf("%w: nested deeper than %d", ErrSyntax, maxDepth)
