@@ -12,7 +12,7 @@ import (
 
 func main() {
 	cfg := middleware.NewConfig("http://127.0.0.1:5000", "api1") // the issuer, and this API's own name
-	cfg.ClockSkew = time.Minute                                  // the default, said aloud
+	cfg.ClockSkew = time.Minute                                  // the default, spelled out
 	cfg.RequireExpirationTime = true                             // also the default
 	auth, err := middleware.New(cfg)
 	if err != nil {
