@@ -17,7 +17,7 @@ import (
 // signedToken is a client assertion or an ID token that comes back. Nothing in it is authenticated before verify
 // returns nil.
 type signedToken struct {
-	message *jws.Message
+	message jws.Message
 
 	issuer, subject, sessionID, id string
 	audience                       []string
@@ -25,7 +25,7 @@ type signedToken struct {
 }
 
 // registeredClaims are those that are read. None of them may come in another case.
-var registeredClaims = []string{"iss", "sub", "sid", "jti", "aud", "exp", "nbf", "iat"}
+var registeredClaims = strictjson.NewVocabulary("iss", "sub", "sid", "jti", "aud", "exp", "nbf", "iat")
 
 var errClaim = errors.New("authserver: a claim has the wrong type, or its name another case")
 
@@ -67,7 +67,7 @@ func (t *signedToken) setClaim(name string, v strictjson.Value) error {
 	case "iat":
 		_, ok = date(v)
 	default:
-		ok = !strictjson.Misspelt(name, registeredClaims)
+		ok = !registeredClaims.Misspells(name)
 	}
 	if !ok {
 		return fmt.Errorf("%w: %q", errClaim, weburl.Clip(name, 64))

@@ -171,13 +171,13 @@ func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
 		err = refuse(verdictCredentials) // a token has these characters only
 	}
 	if err == nil && rt != nil {
-		err = rt.check(accepted.token, v)
+		err = rt.check(&accepted.token, v)
 	}
 	v.report(ctx, accepted, err)
 	if accepted == nil {
 		return nil, err
 	}
-	return &carried{token: accepted.token, by: b, raw: raw, accepted: accepted}, err
+	return &carried{token: &accepted.token, by: b, raw: raw, accepted: accepted}, err
 }
 
 // hasAccepted reports whether this Bearer accepted raw for this request before, further out, and would do so again. The

@@ -36,21 +36,25 @@ var claimNames = []string{
 	"amr", "act", "may_act", "roles", "groups", "entitlements", "sid",
 }
 
-// bitOf returns 0 for claims that are not read here.
-func bitOf(name string) claimBits {
-	if i := slices.Index(claimNames, name); i >= 0 && 1<<i <= hasCnf {
-		return 1 << i
+var vocabulary = strictjson.NewVocabulary(claimNames...)
+
+// bits are those of claimNames; claims that are not read here have none.
+var bits = func() map[string]claimBits {
+	m := map[string]claimBits{}
+	for i := 0; 1<<i <= hasCnf; i++ {
+		m[claimNames[i]] = 1 << i
 	}
-	return 0
-}
+	return m
+}()
 
 // claims are what is read of a payload. The strings are parts of the payload's text.
 type claims struct {
 	present                           claimBits
 	iss, sub, jti, clientID, azp, acr string
 	times
-	aud, scope, scp strictjson.Value
-	payload         string
+	aud        []string
+	scope, scp strictjson.Value
+	payload    string
 }
 
 // times are zero where the claim is absent.
@@ -61,38 +65,39 @@ func (c *claims) parse(payload string) *refusal {
 	c.payload = payload
 	err := strictjson.Object(payload, func(name string, v strictjson.Value) error {
 		var ok bool
-		switch name {
-		case "iss":
+		bit := bits[name]
+		switch bit {
+		case hasIss:
 			c.iss, ok = v.Text()
-		case "sub":
+		case hasSub:
 			c.sub, ok = v.Text()
-		case "aud":
-			c.aud, ok = v, isStrings(v)
-		case "exp":
+		case hasAud:
+			c.aud, ok = stringList(v)
+		case hasExp:
 			c.expiry, ok = strictjson.NumericDate(v.Raw())
-		case "nbf":
+		case hasNbf:
 			c.notBefore, ok = strictjson.NumericDate(v.Raw())
-		case "iat":
+		case hasIat:
 			c.issued, ok = strictjson.NumericDate(v.Raw())
-		case "jti":
+		case hasJti:
 			c.jti, ok = v.Text()
-		case "client_id":
+		case hasClientID:
 			c.clientID, ok = v.Text()
-		case "azp":
+		case hasAzp:
 			c.azp, ok = v.Text()
-		case "scope":
+		case hasScope:
 			c.scope, ok = v, isStrings(v)
-		case "scp":
+		case hasScp:
 			c.scp, ok = v, isStrings(v)
-		case "acr":
+		case hasACR:
 			c.acr, ok = v.Text()
-		case "auth_time":
+		case hasAuthTime:
 			c.authenticated, ok = strictjson.NumericDate(v.Raw())
-		case "cnf":
+		case hasCnf:
 			ok = v.Kind() == '{'
 		default:
 			// A handler that decodes the claims with encoding/json would read it as the claim.
-			if strictjson.Misspelt(name, claimNames) {
+			if vocabulary.Misspells(name) {
 				return refuse(verdictFolded).withSubject(name)
 			}
 			return nil
@@ -100,7 +105,7 @@ func (c *claims) parse(payload string) *refusal {
 		if !ok {
 			return refuse(verdictClaimType).withSubject(name)
 		}
-		c.present |= bitOf(name)
+		c.present |= bit
 		return nil
 	})
 	if errors.Is(err, strictjson.ErrSyntax) {
@@ -115,16 +120,17 @@ func isStrings(v strictjson.Value) bool {
 	return v.Kind() == '"' || v.EachString(func(string) bool { return true })
 }
 
-// appendStrings appends the string or strings of v.
-func appendStrings(dst []string, v strictjson.Value) []string {
+// stringList returns the string or the strings of v. It reports false when v is neither.
+func stringList(v strictjson.Value) ([]string, bool) {
 	if text, ok := v.Text(); ok {
-		return append(dst, text)
+		return []string{text}, true
 	}
-	v.EachString(func(text string) bool {
-		dst = append(dst, text)
+	list := make([]string, 0, 4)
+	ok := v.EachString(func(text string) bool {
+		list = append(list, text)
 		return true
 	})
-	return dst
+	return list, ok
 }
 
 // appendScopes appends the scopes of v: a string (RFC 6749, Section 3.3) is divided at spaces and at nothing else, the
@@ -132,9 +138,10 @@ func appendStrings(dst []string, v strictjson.Value) []string {
 func appendScopes(dst []string, v strictjson.Value) []string {
 	text, ok := v.Text()
 	if !ok {
-		return appendStrings(dst, v)
+		list, _ := stringList(v)
+		return append(dst, list...)
 	}
-	return splitScopes(dst, text)
+	return splitScopes(slices.Grow(dst, 1+strings.Count(text, " ")), text)
 }
 
 func splitScopes(dst []string, text string) []string {

@@ -109,7 +109,7 @@ type issuer struct {
 func (v *Validator) newIssuer(terms Issuer) (*issuer, error) {
 	iss := &issuer{Issuer: terms, rules: profiles[terms.Profile], types: terms.acceptableTypes()}
 	for _, name := range slices.Concat(iss.rules.required, terms.RequiredClaims) {
-		if bit := bitOf(name); bit != 0 {
+		if bit := bits[name]; bit != 0 {
 			iss.required |= bit
 		} else if !slices.Contains(iss.otherRequired, name) {
 			iss.otherRequired = append(iss.otherRequired, name)

@@ -39,7 +39,7 @@ func (v *Validator) report(ctx context.Context, accepted *verified, err error) {
 	}
 	switch {
 	case accepted != nil:
-		e.Token, e.Issuer = accepted.token, accepted.issuer.Name
+		e.Token, e.Issuer = &accepted.token, accepted.issuer.Name
 	case c != nil && c.issuer != nil:
 		e.Issuer = c.issuer.Name
 	}

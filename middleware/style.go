@@ -56,11 +56,10 @@ func aspnetDescription(r *refusal) string {
 		return "The token lifetime is invalid; NotBefore: '" + aspnetTime(c.notBefore) +
 			"', Expires: '" + aspnetTime(c.expiry) + "'"
 	case verdictAudience, verdictNoAudience:
-		names := appendStrings(nil, c.aud)
-		if len(names) == 0 {
+		if len(c.aud) == 0 {
 			return "The audience 'empty' is invalid"
 		}
-		return "The audience '" + sanitise(clipASCII(strings.Join(names, ", "))) + "' is invalid"
+		return "The audience '" + sanitise(clipASCII(strings.Join(c.aud, ", "))) + "' is invalid"
 	case verdictNoIssuer:
 		return "The issuer '(null)' is invalid"
 	case verdictIssuer:

@@ -13,7 +13,7 @@ import (
 
 // A candidate is a token while it is validated. Until its signature is verified nothing in it is authenticated.
 type candidate struct {
-	*jws.Message
+	jws.Message
 	claims claims
 	issuer *issuer
 }
@@ -67,11 +67,10 @@ func (v *Validator) verify(ctx context.Context, raw string, c *candidate) (*veri
 		return nil, r
 	}
 	// 7. Required claims.
-	token, r := c.token()
-	if r != nil {
+	accepted := &verified{issuer: c.issuer, key: key}
+	if r := c.fill(&accepted.token); r != nil {
 		return nil, r
 	}
-	accepted := &verified{token: token, issuer: c.issuer, key: key}
 	if c.claims.present&hasCnf == 0 { // what is bound to a key needs its proof with every request
 		v.cache.Put(raw, accepted, accepted.size(), now)
 	}
@@ -147,8 +146,8 @@ func checkAudience(iss *issuer, c *claims) *refusal {
 			return "aud is missing, requires one of this server's " + quoteList(iss.Audiences)
 		})
 	}
-	if aud := appendStrings(nil, c.aud); !slices.ContainsFunc(aud, iss.hasAudience) {
-		return refuse(verdictAudience).withDetail(explainAudience(aud, iss.Audiences, "this server's"))
+	if !slices.ContainsFunc(c.aud, iss.hasAudience) {
+		return refuse(verdictAudience).withDetail(explainAudience(c.aud, iss.Audiences, "this server's"))
 	}
 	return nil
 }
@@ -168,16 +167,14 @@ func (v *Validator) findKeys(ctx context.Context, c *candidate) ([]*jwks.Key, *r
 	default:
 		return nil, refuse(verdictKeysUnavailable).withCause(err)
 	}
-	var fitting []*jwks.Key
-	for _, key := range keys[:min(len(keys), maxKeys)] {
-		if key.Fits(c.Header.Algorithm) { // a source of the caller's own may return others
-			fitting = append(fitting, key)
+	keys = keys[:min(len(keys), maxKeys)]
+	unfit := func(key *jwks.Key) bool { return !key.Fits(c.Header.Algorithm) }
+	if slices.ContainsFunc(keys, unfit) { // a source of the caller's own may return such keys
+		if keys = slices.DeleteFunc(slices.Clone(keys), unfit); len(keys) == 0 {
+			return nil, refuse(verdictUnfitKey).withSubject(c.Header.KeyID)
 		}
 	}
-	if len(fitting) == 0 {
-		return nil, refuse(verdictUnfitKey).withSubject(c.Header.KeyID)
-	}
-	return fitting, nil
+	return keys, nil
 }
 
 // verifySignature returns the key that verifies the token. It waits for its turn no longer than ctx lives.
@@ -196,20 +193,20 @@ func (v *Validator) verifySignature(ctx context.Context, c *candidate, keys []*j
 	return nil, refuse(verdictSignature)
 }
 
-// token checks the claims that must be there and returns the Token.
-func (c *candidate) token() (*Token, *refusal) {
+// fill checks the claims that must be there and fills in the Token.
+func (c *candidate) fill(token *Token) *refusal {
 	iss, cl := c.issuer, &c.claims
 	for i, name := range claimNames {
 		if missing := iss.required &^ cl.present; missing&(1<<i) != 0 {
-			return nil, refuse(verdictMissing).withSubject(name)
+			return refuse(verdictMissing).withSubject(name)
 		}
 	}
 	if iss.rules.notEmpty && (cl.sub == "" || cl.clientID == "" || cl.jti == "") {
-		return nil, refuse(verdictMissing).withSubject("sub, client_id or jti")
+		return refuse(verdictMissing).withSubject("sub, client_id or jti")
 	}
 	for _, name := range iss.otherRequired {
 		if value, found := strictjson.Find(cl.payload, name); !found || value.Raw() == "null" {
-			return nil, refuse(verdictMissing).withSubject(name)
+			return refuse(verdictMissing).withSubject(name)
 		}
 	}
 	var scopes []string
@@ -222,7 +219,7 @@ func (c *candidate) token() (*Token, *refusal) {
 		default:
 			var found bool
 			if value, found = strictjson.Find(cl.payload, path); found && !isStrings(value) {
-				return nil, refuse(verdictClaimType).withSubject(path)
+				return refuse(verdictClaimType).withSubject(path)
 			}
 		}
 		scopes = appendScopes(scopes, value)
@@ -231,10 +228,11 @@ func (c *candidate) token() (*Token, *refusal) {
 	if cl.present&hasClientID == 0 {
 		clientID = cl.azp
 	}
-	return &Token{
+	*token = Token{
 		payload: cl.payload, header: c.Header, issuer: iss.Name, subject: cl.sub, clientID: clientID, id: cl.jti, acr: cl.acr,
-		audience: slices.Clip(appendStrings(nil, cl.aud)), scopes: slices.Clip(scopes), times: cl.times,
-	}, nil
+		audience: slices.Clip(cl.aud), scopes: slices.Clip(scopes), times: cl.times,
+	}
+	return nil
 }
 
 // check asks the caller.
@@ -242,7 +240,7 @@ func (v *Validator) check(ctx context.Context, accepted *verified) error {
 	if v.cfg.Check == nil {
 		return nil
 	}
-	err := v.cfg.Check(ctx, accepted.token)
+	err := v.cfg.Check(ctx, &accepted.token)
 	if err == nil {
 		return nil
 	}

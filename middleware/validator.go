@@ -64,7 +64,7 @@ func (v *Validator) Validate(ctx context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return accepted.token, nil
+	return &accepted.token, nil
 }
 
 // Ready reports whether the keys of every issuer are at hand, fetching them if need be, for readiness probes.
@@ -95,7 +95,7 @@ func (v *Validator) now() time.Time { return v.cfg.Now() }
 // A verified is a token that was accepted, with what must be asked again each time that it is presented. It never
 // changes.
 type verified struct {
-	token  *Token
+	token  Token
 	issuer *issuer
 	key    *jwks.Key // which verified it
 }
@@ -123,4 +123,4 @@ func (a *verified) expired(now time.Time) bool {
 }
 
 // size returns no less than what the token takes in the cache, in bytes, besides its text.
-func (a *verified) size() int { return int(unsafe.Sizeof(*a)) + 16 + a.token.size() }
+func (a *verified) size() int { return int(unsafe.Sizeof(*a)-unsafe.Sizeof(a.token)) + a.token.size() }

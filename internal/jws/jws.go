@@ -4,6 +4,7 @@
 package jws
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -38,40 +39,43 @@ type Message struct {
 
 // Parse reads the compact form. Its error wraps one of this package's; the Header is filled in as far as it was read.
 // The length of raw is the caller's to bound; the work is linear in it.
-func Parse(raw string) (*Message, error) {
-	m := &Message{}
+func Parse(raw string) (m Message, err error) {
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ := strings.Cut(rest, ".")
 	if header == "" || payload == "" || signature == "" || strings.Contains(signature, ".") {
 		return m, fmt.Errorf("%w: %s", ErrMalformed, describe(raw))
 	}
-	var texts [3][]byte
+	text := []byte(raw)
+	decoded := make([]byte, 0, encoding.DecodedLen(len(raw)))
+	var ends [3]int
+	start := 0
 	for i, segment := range [...]string{header, payload, signature} {
-		text, err := decode(segment)
-		if err != nil {
+		if decoded, err = appendDecoded(decoded, text[start:start+len(segment)]); err != nil {
 			return m, err
 		}
-		texts[i] = text
+		ends[i] = len(decoded)
+		start += len(segment) + 1
 	}
-	m.Payload, m.Signature = string(texts[1]), texts[2]
-	m.Input = []byte(raw[:len(header)+1+len(payload)])
-	return m, m.Header.parse(string(texts[0]))
+	texts := string(decoded[:ends[1]])
+	m.Payload, m.Signature = texts[ends[0]:], decoded[ends[1]:]
+	m.Input = text[:len(header)+1+len(payload)]
+	return m, m.Header.parse(texts[:ends[0]])
 }
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// decode reads a segment. One segment has one text only: no padding, no line break and no stray bits in the last
+// appendDecoded decodes a segment. One segment has one text only: no padding, no line break and no stray bits in the last
 // character (RFC 7515, Section 2). Otherwise a token could be changed without becoming invalid, and whoever compares the
 // texts of tokens could be deceived.
-func decode(segment string) ([]byte, error) {
-	if strings.ContainsAny(segment, "\r\n") { // which encoding/base64 skips
+func appendDecoded(dst, segment []byte) ([]byte, error) {
+	if bytes.IndexByte(segment, '\n') >= 0 || bytes.IndexByte(segment, '\r') >= 0 { // which encoding/base64 skips
 		return nil, fmt.Errorf("%w: a line break", ErrMalformed)
 	}
-	text, err := encoding.DecodeString(segment)
+	text, err := encoding.AppendDecode(dst, segment)
 	switch {
 	case err == nil:
 		return text, nil
-	case strings.HasSuffix(segment, "="):
+	case segment[len(segment)-1] == '=':
 		return nil, fmt.Errorf("%w: base64 with padding", ErrMalformed)
 	}
 	return nil, fmt.Errorf("%w: not canonical base64url", ErrMalformed)
@@ -125,7 +129,7 @@ func (h *Header) parse(text string) error {
 			// and RFC 7797).
 			return ErrCritical
 		default:
-			ok = !strictjson.Misspelt(name, members)
+			ok = !members.Misspells(name)
 		}
 		if !ok {
 			return fmt.Errorf("%w: member %q", ErrHeader, weburl.Clip(name, 64))
@@ -142,4 +146,4 @@ func (h *Header) parse(text string) error {
 }
 
 // members are the names that are read here, or by another reader that does not care for case.
-var members = []string{"alg", "typ", "kid", "crit", "b64", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"}
+var members = strictjson.NewVocabulary("alg", "typ", "kid", "crit", "b64", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256")

@@ -3,7 +3,6 @@ package strictjson
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/bearergate/bearergate/internal/weburl"
@@ -92,17 +91,6 @@ func (s *scanner) name() (string, error) {
 	s.pos++
 	s.space()
 	return name, nil
-}
-
-// Misspelt reports whether name differs from one of names only by case, in the sense of Unicode: ſ is an s and K (the
-// Kelvin sign) a k. A reader that matches names as encoding/json does would take it for that name.
-func Misspelt(name string, names []string) bool {
-	for _, known := range names {
-		if name != known && strings.EqualFold(name, known) {
-			return true
-		}
-	}
-	return false
 }
 
 // maxListed names of one object are compared one by one; beyond that, a map keeps the cost linear.

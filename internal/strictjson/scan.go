@@ -113,23 +113,23 @@ func (s *scanner) array(depth int) error {
 
 // string reads a string and reports whether it has escapes. Every escape is checked here, so that unescape can't fail.
 func (s *scanner) string() (escaped bool, err error) {
-	s.pos++ // "
-	for s.pos < len(s.text) {
-		switch c := s.text[s.pos]; {
+	text, i := s.text, s.pos+1
+	for i < len(text) {
+		switch c := text[i]; {
 		case c == '"':
-			s.pos++
+			s.pos = i + 1
 			return escaped, nil
 		case c == '\\':
 			escaped = true
-			n := escapeLen(s.text[s.pos:])
+			n := escapeLen(text[i:])
 			if n == 0 {
 				return false, errEscape
 			}
-			s.pos += n
+			i += n
 		case c < 0x20:
-			return false, ErrSyntax // RFC 8259, Section 7
+			return false, ErrSyntax // a control character: RFC 8259, Section 7
 		default:
-			s.pos++
+			i++
 		}
 	}
 	return false, ErrSyntax
