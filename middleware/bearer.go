@@ -49,7 +49,7 @@ func New(cfg *Config) (*Bearer, error) {
 //
 // With [FromForm], Check reads the body of form requests, as [http.Request.ParseForm] does.
 func (b *Bearer) Check(r *http.Request) (*Token, error) {
-	found, err := b.check(r, nil)
+	found, err := b.check(r, nil, fromContext(r.Context()))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (b *Bearer) HandlerFunc(next func(w http.ResponseWriter, r *http.Request, t
 		rt = newRoute(Requirement{Scopes: scopes})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		found, ok := b.admit(w, r, rt)
+		found, ok := b.admit(w, r, rt, fromContext(r.Context()))
 		switch {
 		case !ok:
 		case found == nil:
@@ -113,26 +113,27 @@ func (b *Bearer) Close() error { return b.validator.Close() }
 
 // serve is Handler and Require. rt is nil for Handler.
 func (b *Bearer) serve(w http.ResponseWriter, r *http.Request, next http.Handler, rt *route) {
-	found, ok := b.admit(w, r, rt)
+	ctx := r.Context()
+	outer := fromContext(ctx)
+	found, ok := b.admit(w, r, rt, outer)
 	if !ok {
 		return
 	}
-	ctx := r.Context()
-	if outer := fromContext(ctx); found != outer {
+	if found != outer {
 		r = r.WithContext(context.WithValue(ctx, contextKey{}, found))
 	}
 	next.ServeHTTP(w, r)
 }
 
-// admit decides whether r may pass, and answers it if it may not. What it returns is nil for a request that needs no
-// token and has none, and nothing of which says otherwise.
-func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (found *carried, ok bool) {
+// admit decides whether r may pass, and answers it if it may not. outer is what the context of r carries. found is what
+// the next handler's context has to carry, nil for a request without a token that needs none.
+func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route, outer *carried) (found *carried, ok bool) {
 	cfg := &b.validator.cfg
-	found, err := b.check(r, rt)
+	found, err := b.check(r, rt, outer)
 	switch {
 	case err == nil:
 	case rt == nil && cfg.Optional && refusalOf(err) != nil && refusalOf(err).verdict == verdictNoToken && found == nil:
-		if fromContext(r.Context()) == nil {
+		if outer == nil {
 			return nil, true
 		}
 		return &carried{by: b}, true // a token that another Bearer further out accepted is not this one's to hand on
@@ -146,16 +147,16 @@ func (b *Bearer) admit(w http.ResponseWriter, r *http.Request, rt *route) (found
 	return found, true
 }
 
-// check finds and validates the token of r, for a route if there is one, and reports the outcome. It returns what the
-// token was found to be together with an error when only Check or the route is against it.
-func (b *Bearer) check(r *http.Request, rt *route) (*carried, error) {
+// check finds and validates the token of r, for a route if there is one, and reports the outcome. It returns the accepted
+// token together with an error when only Check or the route rejects it.
+func (b *Bearer) check(r *http.Request, rt *route, outer *carried) (*carried, error) {
 	v, ctx := b.validator, r.Context()
 	raw, err := b.credentials(r)
 	if err != nil {
 		v.report(ctx, nil, err)
 		return nil, err
 	}
-	if outer := fromContext(ctx); b.hasAccepted(ctx, outer, raw) {
+	if b.hasAccepted(ctx, outer, raw) {
 		err := v.check(ctx, outer.accepted)
 		if err == nil && rt != nil {
 			err = rt.check(outer.token, v)
