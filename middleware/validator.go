@@ -114,10 +114,11 @@ func (a *verified) stillPublished(ctx context.Context) bool {
 	return err == nil && slices.Contains(keys, a.key)
 }
 
-// maxSkew is more than anybody's ClockSkew: what is evicted first need not be known exactly.
+// maxSkew is an estimate of ClockSkew, for eviction alone. With a larger one, a token that is still accepted may be evicted
+// early and is then verified again.
 const maxSkew = time.Hour
 
-// expired reports whether the token will not be accepted again.
+// expired reports whether the token will hardly be accepted again, so that it may be evicted first.
 func (a *verified) expired(now time.Time) bool {
 	return !a.token.times.expiry.IsZero() && now.After(a.token.times.expiry.Add(maxSkew)) || !a.key.Current()
 }
